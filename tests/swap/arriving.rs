@@ -1,5 +1,7 @@
 //! Replaces the cache component while the body of a download is arriving.
 
+use std::time::Duration;
+
 use futures::StreamExt;
 use media_cache::{FetchError, MediaCache, Source, Spool, SpooledBody};
 use media_cache_test_support::cache_requests::{body, fill};
@@ -27,6 +29,7 @@ async fn body_that_arrives_during_a_swap_is_served_by_the_old_component_and_stor
         assert!(first.body.is_arriving() && second.body.is_arriving());
         soon(cache.swap_component(OTHER.clone())).await.unwrap();
         let third = request(&cache);
+        rig.clock.advance(Duration::from_secs(2));
         // The new component serves other requests in the meantime.
         fill(&cache, &["x:a"]).await;
         let mut chunks = Box::pin(first.body.stream(0..u64::MAX));
@@ -47,10 +50,12 @@ async fn body_that_arrives_during_a_swap_is_served_by_the_old_component_and_stor
             assert_eq!(body(media).await, b"early and late");
         }
         assert_eq!(rig.origin.requests(URL), 1, "nothing is fetched twice");
-        assert!(cache.get(URL).await.unwrap().unwrap().source != Source::Origin, "the media is stored");
+        let stored = cache.get(URL).await.unwrap().unwrap();
+        assert!(stored.source != Source::Origin, "the media is stored");
+        assert_eq!(stored.stored_at(), first.stored_at(), "the time is the announced one");
         let counted = until(&cache, |stats| stats.downloads == 2).await;
         assert_eq!((counted.stored, counted.not_ready), (2, 0));
-        drop((first, second, third));
+        drop((first, second, third, stored));
         let handles =
             async { while cache.status().await.unwrap().blob_handles as u64 > stats(&cache).await.resident_entries + 2 {} };
         soon(handles).await;

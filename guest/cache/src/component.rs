@@ -36,8 +36,8 @@ impl GuestMediaCache for SharedCache {
         self.0.put(&url, media).await
     }
 
-    async fn admit(&self, url: String, media: FetchedMedia, cost: u32) -> Result<PutOutcome, StoreError> {
-        self.0.admit_from_predecessor(&url, media, cost).await
+    async fn admit(&self, url: String, media: FetchedMedia, cost: u32, stored_at: Option<u64>) -> Result<PutOutcome, StoreError> {
+        self.0.admit_from_predecessor(&url, media, cost, stored_at).await
     }
 
     async fn get_or_download(&self, url: String, context: Option<u64>) -> Result<Media, FetchError> {

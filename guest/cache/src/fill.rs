@@ -66,18 +66,11 @@ impl Cache {
     /// time in milliseconds that the fetch took, 0 if there was none.
     pub(crate) async fn admit(&self, key: &LookupKey<'_>, fill: FillLeader, fetched: FetchedMedia, cost: u32) -> CachedMedia {
         let converted = self.transcode(fetched).await;
-        self.admit_as_it_is(key, fill, converted, cost).await
+        self.admit_as_it_is(key, fill, CachedMedia::fetched(converted, cost, clock::now())).await
     }
 
     /// Like [`admit`](Self::admit), but does not convert the media.
-    pub(crate) async fn admit_as_it_is(
-        &self,
-        key: &LookupKey<'_>,
-        fill: FillLeader,
-        fetched: FetchedMedia,
-        cost: u32,
-    ) -> CachedMedia {
-        let mut media = CachedMedia::fetched(fetched, cost, clock::now());
+    pub(crate) async fn admit_as_it_is(&self, key: &LookupKey<'_>, fill: FillLeader, mut media: CachedMedia) -> CachedMedia {
         self.store_filled(key, &mut media).await;
         fill.finish(|| media.share());
         media

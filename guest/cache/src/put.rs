@@ -3,6 +3,7 @@
 use crate::bindings::exports::media_cache::cache::cache::{PutOutcome, Source, StoreError};
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
 use crate::cache::Cache;
+use crate::cached_media::CachedMedia;
 use crate::clock;
 
 /// How long a put waits for the directory to be loaded, in nanoseconds.
@@ -12,8 +13,9 @@ const MAX_WAIT: u64 = 1_000_000_000;
 enum Preparation {
     /// It is converted, if the transcoder accepts it.
     Convert,
-    /// It is already prepared. `cost` is how long the fetch took, in milliseconds.
-    None { cost: u32 },
+    /// It is already prepared. `cost` is how long the fetch took, in milliseconds. `stored_at` is when the response said that it was
+    /// stored; `None` for now.
+    None { cost: u32, stored_at: Option<u64> },
 }
 
 impl Cache {
@@ -23,8 +25,14 @@ impl Cache {
     }
 
     /// Implements `admit`, which the WIT documents.
-    pub async fn admit_from_predecessor(&self, url: &str, media: FetchedMedia, cost: u32) -> Result<PutOutcome, StoreError> {
-        self.put_prepared(url, media, Preparation::None { cost }).await
+    pub async fn admit_from_predecessor(
+        &self,
+        url: &str,
+        media: FetchedMedia,
+        cost: u32,
+        stored_at: Option<u64>,
+    ) -> Result<PutOutcome, StoreError> {
+        self.put_prepared(url, media, Preparation::None { cost, stored_at }).await
     }
 
     async fn put_prepared(&self, url: &str, media: FetchedMedia, preparation: Preparation) -> Result<PutOutcome, StoreError> {
@@ -45,7 +53,10 @@ impl Cache {
         };
         let media = match preparation {
             Preparation::Convert => self.admit(&key, fill, media, 0).await,
-            Preparation::None { cost } => self.admit_as_it_is(&key, fill, media, cost).await,
+            Preparation::None { cost, stored_at } => {
+                let stored_at = stored_at.unwrap_or_else(clock::now);
+                self.admit_as_it_is(&key, fill, CachedMedia::fetched(media, cost, stored_at)).await
+            }
         };
         let not_stored = media.not_stored.clone();
         Ok(PutOutcome { media: media.into_media(Source::Origin, &self.state.borrow()), known: false, not_stored })

@@ -1,5 +1,7 @@
 //! Requests to a cache, on their way to the driver thread, which owns the component.
 
+use std::time::SystemTime;
+
 use media_cache_interfaces::{FetchError, FetchedMedia};
 use tokio::sync::oneshot;
 
@@ -40,6 +42,8 @@ pub(crate) enum Request {
         media: Box<FetchedMedia>,
         /// The duration of the fetch in milliseconds.
         cost: u32,
+        /// When it was stored, according to the response to the request.
+        stored_at: SystemTime,
         /// `None` if the request was already answered while the body was arriving.
         reply: Option<Reply<Result<Delivered, FetchError>>>,
         /// Dropped once the media is stored.

@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use futures::future::BoxFuture;
 use media_cache_interfaces::{Cacheability, FetchError, FetchedMedia};
@@ -22,7 +22,7 @@ use crate::instance::{Instance, Standing};
 use crate::media::{Delivered, Media, PutOutcome, Refreshed, Source, Status, StoreError};
 use crate::request::{Reply, Request};
 use crate::resident_index::ResidentHandle;
-use crate::transfer::{hand_over, receive};
+use crate::transfer::{hand_over, receive, timestamp};
 
 /// A request that is being served.
 pub(crate) struct RequestTask {
@@ -60,13 +60,13 @@ impl AccessorTask<HostState> for RequestTask {
 
 /// Passes a request to the instance that has taken over. If the request stores media, waits until that instance has stored it.
 async fn repeat(request: Request, instance: &Instance) {
-    let Request::Admit { url, media, cost, reply, .. } = request else {
+    let Request::Admit { url, media, cost, stored_at, reply, .. } = request else {
         // If the driver has ended, this drops the request.
         return drop(instance.handovers.send(request));
     };
     // The fetch only ends once its media is stored.
     let (stored, storing) = tokio::sync::oneshot::channel();
-    let _ = instance.handovers.send(Request::Admit { url, media, cost, reply, stored: Some(stored) });
+    let _ = instance.handovers.send(Request::Admit { url, media, cost, stored_at, reply, stored: Some(stored) });
     let _ = storing.await;
 }
 
@@ -101,8 +101,9 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
                 return Box::pin(answer_early(url, delivered, reply, accessor, instance)).await;
             }
             if !is_stored && instance.standing() != Standing::Active && may_be_stored(&delivered.media) {
-                let (media, cost) = (Box::new(delivered.media.into_fetched()), delivered.cost);
-                return Ok(Some(Request::Admit { url, media, cost, reply: Some(reply), stored: None }));
+                let (cost, stored_at) = (delivered.cost, delivered.media.stored_at());
+                let media = Box::new(delivered.media.into_fetched());
+                return Ok(Some(Request::Admit { url, media, cost, stored_at, reply: Some(reply), stored: None }));
             }
             drop(reply.send(Ok(delivered)));
         }
@@ -134,7 +135,8 @@ async fn answer_early(
         return Ok(None);
     }
     let cost = cost.saturating_add(u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX));
-    Ok(Some(Request::Admit { url, media: Box::new(media.into_fetched()), cost, reply: None, stored: None }))
+    let stored_at = media.stored_at();
+    Ok(Some(Request::Admit { url, media: Box::new(media.into_fetched()), cost, stored_at, reply: None, stored: None }))
 }
 
 /// Records a hit that comes too late for the index log.
@@ -166,7 +168,7 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
         Request::Put { url, media, is_converted, reply } => {
             let given = accessor.with(|mut state| hand_over(state.get(), &url, *media))?;
             let answer = if is_converted {
-                guest.call_admit(accessor, cache, url.clone(), given, 0).await?
+                guest.call_admit(accessor, cache, url.clone(), given, 0, None).await?
             } else {
                 guest.call_put(accessor, cache, url.clone(), given).await?
             };
@@ -183,10 +185,10 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
             };
             drop(reply.send(answer));
         }
-        Request::Admit { url, media, cost, reply, stored } => {
-            let delivered = admit(accessor, instance, &url, FetchedMedia::clone(&media), cost).await?;
+        Request::Admit { url, media, cost, stored_at, reply, stored } => {
+            let delivered = admit(accessor, instance, &url, FetchedMedia::clone(&media), (cost, stored_at)).await?;
             let answer = match delivered {
-                Ok(None) => return Ok(Some(Request::Admit { url, media, cost, reply, stored })),
+                Ok(None) => return Ok(Some(Request::Admit { url, media, cost, stored_at, reply, stored })),
                 Ok(Some(delivered)) => Ok(delivered),
                 Err(why) => Err(FetchError::InvalidUrl(why)),
             };
@@ -248,10 +250,10 @@ async fn admit(
     instance: &Instance,
     url: &str,
     media: FetchedMedia,
-    cost: u32,
+    (cost, stored_at): (u32, SystemTime),
 ) -> wasmtime::Result<Result<Option<Delivered>, String>> {
     let media = accessor.with(|mut state| hand_over(state.get(), url, media))?;
-    Ok(match instance.guest().call_admit(accessor, instance.cache, url.into(), media, cost).await? {
+    Ok(match instance.guest().call_admit(accessor, instance.cache, url.into(), media, cost, Some(timestamp(stored_at))).await? {
         Ok(wit::PutOutcome { media, not_stored, .. }) => {
             let mut delivered = take(accessor, media)?;
             delivered.media.source = Source::Origin;

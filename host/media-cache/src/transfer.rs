@@ -41,6 +41,12 @@ pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Res
     })
 }
 
+/// A time as the component sees it. Times before 1970 become 0.
+pub(crate) fn timestamp(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Adds media of this URL to the component's resource table.
 pub(crate) fn hand_over(state: &mut HostState, url: &str, media: FetchedMedia) -> wasmtime::Result<fetched::FetchedMedia> {
     let FetchedMedia { body, mimetype, filename, cache_control, validators } = media;
