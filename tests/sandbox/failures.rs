@@ -41,7 +41,7 @@ fn kinds() -> [(FetchError, Duration); 22] {
         (FetchError::TooManyRedirects(7), medium),
         (unavailable(Some(30)), Duration::from_secs(30)),
         (FetchError::Overloaded(Some(9)), Duration::ZERO),
-        (FetchError::Custom(7), Duration::ZERO),
+        (FetchError::custom("the bot is offline"), Duration::ZERO),
         (FetchError::Other(why()), short),
     ]
 }

@@ -5,6 +5,7 @@
 
 mod budget;
 mod cacheability;
+mod call_downloader;
 mod closing;
 mod damage;
 mod failures;

@@ -5,19 +5,22 @@
 //!
 //! No message contains credentials or the query string of a URL. Both are often secret, and messages end up in logs.
 
+use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
+
+use crate::custom_failure::CustomFailure;
 
 /// Declares [`FetchError`] and [`FailureKind`] from the rows of the table.
 macro_rules! declare {
     ($(
         $(#[$attribute:meta])*
-        $kind:ident $(($field:ident: $type:ty))? => $name:literal, $status:literal;
+        $kind:ident $(($(#[$role:meta])? $field:ident: $type:ty))? => $name:literal, $status:literal;
     )+) => {
         /// Why a download produced no [`FetchedMedia`](crate::fetched_media::FetchedMedia).
         #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
         pub enum FetchError {
-            $($(#[$attribute])* $kind $(($type))?,)+
+            $($(#[$attribute])* $kind $(($(#[$role])? $type))?,)+
         }
 
         /// The kind of a [`FetchError`]: the variant without its payload. Settings refer to failures by kind.
@@ -60,7 +63,7 @@ macro_rules! declare {
 }
 
 /// Calls a macro with a row for every failure, of the form
-/// `#[error(MESSAGE)] Variant(PAYLOAD: TYPE) => NAME, HTTP STATUS;`. Variants and payloads are those of `wit/cache/failures.wit`.
+/// `#[error(MESSAGE)] Variant(PAYLOAD: TYPE) => NAME, HTTP STATUS;`, where a payload can have an attribute. Variants and payloads are those of `wit/cache/failures.wit`.
 #[macro_export]
 macro_rules! for_each_failure {
     ($callback:ident) => {
@@ -146,9 +149,9 @@ macro_rules! for_each_failure {
             #[error(fmt = fmt_overloaded)]
             Overloaded(seconds: Option<u32>) => "overloaded", 503;
 
-            /// A custom downloader failed. The number identifies the failure to the host.
-            #[error("the custom downloader failed (failure {0})")]
-            Custom(failure: u64) => "custom", 502;
+            /// A custom downloader failed.
+            #[error("the custom downloader failed: {0}")]
+            Custom(#[source] failure: CustomFailure) => "custom", 502;
 
             /// Any other failure. The text describes it.
             #[error("the download failed: {0}")]
@@ -163,7 +166,7 @@ for_each_failure!(declare);
 const ABANDONED: &str = "the download was abandoned";
 
 impl FetchError {
-    /// A download was abandoned, since nobody needed it any more. It did not fail.
+    /// A download was abandoned because it was no longer needed. It did not fail.
     #[must_use]
     pub fn abandoned() -> Self {
         Self::Other(ABANDONED.into())
@@ -173,6 +176,13 @@ impl FetchError {
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         matches!(self, Self::Other(reason) if reason == ABANDONED)
+    }
+
+    /// The failure of a custom downloader, with the error that caused it. Every request that was coalesced with the failed one gets the same
+    /// error.
+    #[must_use]
+    pub fn custom(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Custom(CustomFailure::new(cause))
     }
 
     /// The name of this kind of failure; see [`FailureKind::name`].
@@ -277,7 +287,7 @@ mod tests {
                 "overloaded",
                 "there is no capacity for this download at the moment; try again in 30 seconds",
             ),
-            (FetchError::Custom(7), 502, "custom", "the custom downloader failed (failure 7)"),
+            (FetchError::custom("because"), 502, "custom", "the custom downloader failed: because"),
             (FetchError::Other(text()), 502, "other", "the download failed: because"),
         ];
         let mut untested = FailureKind::ALL.to_vec();

@@ -7,6 +7,7 @@
 
 mod arrival;
 mod blob;
+mod custom_failure;
 mod downloader;
 mod failure;
 mod fetched_media;
@@ -19,6 +20,7 @@ mod spooled_body;
 mod transcoder;
 
 pub use blob::{Blob, Completion, WeakBlob};
+pub use custom_failure::CustomFailure;
 pub use downloader::{Downloader, NoDownloader};
 pub use failure::{FailureKind, FetchError, UnknownFailureKind};
 pub use fetched_media::{CacheControl, Cacheability, Fetched, FetchedMedia, Validators};

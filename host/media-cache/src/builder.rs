@@ -17,6 +17,7 @@ use wasmtime::component::ResourceTable;
 use crate::availability::Availability;
 use crate::built_in;
 use crate::cache::MediaCache;
+use crate::call_downloaders::CallDownloaders;
 use crate::component::cache_component::CacheComponent;
 use crate::component::record::ComponentRecord;
 use crate::defaults;
@@ -422,6 +423,7 @@ impl Builder {
                     wasi: host_state::wasi(&directory, clock.clone())?,
                     table: ResourceTable::new(),
                     downloader: downloader.clone(),
+                    call_downloaders: CallDownloaders::default(),
                     transcoder: transcoder.clone(),
                     accepted_types: accepted_types.clone(),
                     policy: PolicySlot::new(engine.clone(), limits, record.clone()),

@@ -25,7 +25,7 @@ use crate::policy::swap::Swapper;
 use crate::request::Request;
 use crate::resident_hit::ResidentHit;
 use crate::resident_index::ResidentIndex;
-use media_cache_interfaces::{Blob, FetchError, FetchedMedia, Spool};
+use media_cache_interfaces::{Blob, Downloader, FetchError, FetchedMedia, Spool};
 
 /// How many times a request looks up an entry, if its file turns out to have changed.
 const ATTEMPTS: usize = 2;
@@ -177,11 +177,28 @@ impl MediaCache {
     /// # Errors
     /// [`CacheError::Fetch`] if the download failed; [`CacheError::Closed`].
     pub async fn get_or_download(&self, url: &str) -> Result<Media, CacheError> {
+        self.get_or_fetch(url, None).await
+    }
+
+    /// The same as [`get_or_download`](Self::get_or_download), but if this call starts the download, `downloader` fetches the media. If a
+    /// download for the entry is in progress, this call waits for it and `downloader` is not used, whoever started that download.
+    ///
+    /// If `downloader` fails with [`FetchError::custom`](media_cache_interfaces::FetchError::custom), this and all coalesced calls return a
+    /// failure with the same [cause](media_cache_interfaces::CustomFailure::cause). It is not remembered by default.
+    ///
+    /// # Errors
+    /// As for [`get_or_download`](Self::get_or_download).
+    pub async fn get_or_download_with(&self, url: &str, downloader: impl Downloader) -> Result<Media, CacheError> {
+        self.get_or_fetch(url, Some(Arc::new(downloader))).await
+    }
+
+    async fn get_or_fetch(&self, url: &str, downloader: Option<Arc<dyn Downloader>>) -> Result<Media, CacheError> {
         let key = self.key(url);
+        let request = |reply| Request::GetOrDownload { url: url.into(), downloader: downloader.clone(), reply };
         for _ in 0..ATTEMPTS {
             let media = match self.resident(&key) {
                 Some(media) => media,
-                None => match self.call_with_retry(|reply| Request::GetOrDownload { url: url.into(), reply }).await {
+                None => match self.call_with_retry(request).await {
                     Err(CacheError::Unavailable(_) | CacheError::BrokeDown) => break,
                     answer => self.remember(&key, answer??),
                 },
@@ -193,7 +210,7 @@ impl MediaCache {
                 return Ok(media);
             }
         }
-        Ok(self.0.pass_through.fetch(url).await?)
+        Ok(self.0.pass_through.fetch(url, downloader).await?)
     }
 
     /// Fetches `url` again, conditionally if its origin sent validators, and replaces the stored media; see `refresh` in

@@ -11,6 +11,7 @@ use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtx
 use media_cache_interfaces::{Blob, Downloader, Transcoder};
 
 use crate::blob_handle::BlobHandle;
+use crate::call_downloaders::CallDownloaders;
 use crate::component_log::ComponentLog;
 use crate::disk_usage::DiskUsage;
 use crate::file_faults::FaultHook;
@@ -25,6 +26,7 @@ pub struct HostState {
     pub(crate) wasi: WasiCtx,
     pub(crate) table: ResourceTable,
     pub(crate) downloader: Arc<dyn Downloader>,
+    pub(crate) call_downloaders: CallDownloaders,
     pub(crate) transcoder: Arc<dyn Transcoder>,
     pub(crate) accepted_types: Vec<String>,
     pub(crate) policy: PolicySlot,

@@ -20,6 +20,7 @@ mod built_in;
 mod cache;
 mod cache_engine;
 mod cache_health;
+mod call_downloaders;
 mod checkpoints;
 mod compiled_code;
 mod compiled_components;
@@ -97,9 +98,9 @@ pub use media_cache_components as embedded;
 #[cfg(feature = "http")]
 pub use media_cache_http_downloader as http;
 pub use media_cache_interfaces::{
-    Abandoned, ArrivingBody, Blob, CacheControl, Cacheability, Completion, Conversion, Downloader, FailureKind, FetchError,
-    Fetched, FetchedMedia, FreeSpaceFloor, NoDownloader, NoTranscoder, Original, Spool, SpoolError, SpooledBody, TranscodeError,
-    Transcoded, Transcoder, UnknownFailureKind, Validators,
+    Abandoned, ArrivingBody, Blob, CacheControl, Cacheability, Completion, Conversion, CustomFailure, Downloader, FailureKind,
+    FetchError, Fetched, FetchedMedia, FreeSpaceFloor, NoDownloader, NoTranscoder, Original, Spool, SpoolError, SpooledBody,
+    TranscodeError, Transcoded, Transcoder, UnknownFailureKind, Validators,
 };
 pub use media_cache_key_rules::{
     KeyRules, PRESETS as KEY_PRESETS, ParameterRule, Preset as KeyPreset, RuleError as KeyRuleError, check_url,

@@ -41,8 +41,8 @@ pub(crate) struct PassThrough {
 }
 
 impl PassThrough {
-    /// Fetches the media at a URL.
-    pub async fn fetch(&self, url: &str) -> Answer {
+    /// Fetches the media at a URL, with this downloader if it is given, and if no download of the URL is in progress.
+    pub async fn fetch(&self, url: &str, downloader: Option<Arc<dyn Downloader>>) -> Answer {
         check_url(url).map_err(FetchError::InvalidUrl)?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         if let Some(media) = self.arriving(url) {
@@ -50,7 +50,7 @@ impl PassThrough {
         }
         // Dropped after the future that is awaited below.
         let _forget = Forget { fetches: &self.fetches, url };
-        let media = self.join(url).await?;
+        let media = self.join(url, downloader).await?;
         if media.body.is_arriving() {
             let mut arriving = lock(&self.arriving);
             arriving.retain(|_, (_, body)| body.upgrade().is_some_and(|body| body.is_arriving()));
@@ -67,12 +67,12 @@ impl PassThrough {
         Some(Media::new(info.clone(), body, Source::Origin))
     }
 
-    fn join(&self, url: &str) -> Shared<Fetch> {
+    fn join(&self, url: &str, downloader: Option<Arc<dyn Downloader>>) -> Shared<Fetch> {
         let mut fetches = lock(&self.fetches);
         if let Some(fetch) = fetches.get(url).and_then(WeakShared::upgrade) {
             return fetch;
         }
-        let (downloader, transcoder) = (self.downloader.clone(), self.transcoder.clone());
+        let (downloader, transcoder) = (downloader.unwrap_or_else(|| self.downloader.clone()), self.transcoder.clone());
         let (accepted_types, owned) = (self.accepted_types.clone(), url.to_owned());
         let fetching = async move {
             let media = downloader.fetch(&owned).await?;
@@ -204,7 +204,7 @@ mod tests {
             }
         });
         for round in 1..3 {
-            let answers = futures::future::join_all((0..20).map(|_| pass.fetch("x:a"))).await;
+            let answers = futures::future::join_all((0..20).map(|_| pass.fetch("x:a", None))).await;
             for answer in answers {
                 let media = answer.unwrap();
                 assert_eq!((media.filename(), media.source), ("a.txt", Source::Origin));
@@ -234,7 +234,7 @@ mod tests {
             }
         });
         {
-            let mut request = std::pin::pin!(pass.fetch("x:a"));
+            let mut request = std::pin::pin!(pass.fetch("x:a", None));
             tokio::select! {
                 _ = &mut request => panic!("the request ended, although its download never does"),
                 () = started.notified() => {}
@@ -259,15 +259,15 @@ mod tests {
                 Ok(FetchedMedia::new(body, "text/plain", "a.txt"))
             }
         });
-        let first = pass.fetch("x:a").await.unwrap();
-        let second = pass.fetch("x:a").await.unwrap();
+        let first = pass.fetch("x:a", None).await.unwrap();
+        let second = pass.fetch("x:a", None).await.unwrap();
         assert_eq!((downloads.load(Ordering::Relaxed), first.body.is_arriving()), (1, true));
         let writer = began.lock().unwrap().pop().unwrap();
         writer.finish(|_| FetchError::NotFound).await;
         for media in [first, second] {
             assert_eq!(media.body.bytes().await.unwrap(), "early");
         }
-        pass.fetch("x:a").await.unwrap();
+        pass.fetch("x:a", None).await.unwrap();
         assert_eq!(downloads.load(Ordering::Relaxed), 2, "nothing is stored");
     }
 
@@ -279,8 +279,8 @@ mod tests {
                 _ => Err(FetchError::NotFound),
             }
         });
-        assert_eq!(pass.fetch("x:empty").await.unwrap_err(), FetchError::EmptyBody);
-        assert_eq!(pass.fetch("x:missing").await.unwrap_err(), FetchError::NotFound);
-        assert!(matches!(pass.fetch("no URL").await.unwrap_err(), FetchError::InvalidUrl(_)));
+        assert_eq!(pass.fetch("x:empty", None).await.unwrap_err(), FetchError::EmptyBody);
+        assert_eq!(pass.fetch("x:missing", None).await.unwrap_err(), FetchError::NotFound);
+        assert!(matches!(pass.fetch("no URL", None).await.unwrap_err(), FetchError::InvalidUrl(_)));
     }
 }

@@ -1,8 +1,9 @@
 //! Requests to a cache, on their way to the driver thread, which owns the component.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use media_cache_interfaces::{FetchError, FetchedMedia};
+use media_cache_interfaces::{Downloader, FetchError, FetchedMedia};
 use tokio::sync::oneshot;
 
 use crate::component::cache_component::CacheComponent;
@@ -22,6 +23,8 @@ pub(crate) enum Request {
     },
     GetOrDownload {
         url: String,
+        /// Fetches the media for this call. `None` for the cache's own downloader.
+        downloader: Option<Arc<dyn Downloader>>,
         reply: Reply<Result<Delivered, FetchError>>,
     },
     Refresh {

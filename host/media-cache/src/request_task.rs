@@ -81,10 +81,16 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
             note_hit(instance, late, media.as_ref());
             drop(reply.send(media.map(|media| take(accessor, media)).transpose()?));
         }
-        Request::GetOrDownload { url, reply } => {
+        Request::GetOrDownload { url, downloader, reply } => {
             // The URL is needed again if the instance goes on standby.
             let late = instance.late_hits.url_of_late(&url);
-            let media = match guest.call_get_or_download(accessor, cache, url.clone(), None).await? {
+            let context = downloader.map(|downloader| accessor.with(|mut state| state.get().call_downloaders.insert(downloader)));
+            let media = guest.call_get_or_download(accessor, cache, url.clone(), context).await?;
+            if let Some(number) = context {
+                // A body that is still arriving no longer needs it.
+                accessor.with(|mut state| state.get().call_downloaders.remove(number));
+            }
+            let media = match media {
                 Ok(media) => media,
                 Err(error) => {
                     drop(reply.send(Err(error.into())));

@@ -16,8 +16,15 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
     async fn fetch(store: &Accessor<T, Self>, request: Request) -> wasmtime::Result<Result<Fetched, FetchError>> {
         let (downloader, runtime, hits) = store.with(|mut state| {
             let state = state.get();
-            (state.downloader.clone(), state.runtime.clone(), state.hits.clone())
+            let downloader = match request.context {
+                None => Some(state.downloader.clone()),
+                Some(number) => state.call_downloaders.get(number),
+            };
+            (downloader, state.runtime.clone(), state.hits.clone())
         });
+        let Some(downloader) = downloader else {
+            return Ok(Err(FetchError::Other("the call that supplied the downloader has ended".into())));
+        };
         let url = Arc::<str>::from(request.url);
         let fetch = {
             let url = url.clone();

@@ -8,24 +8,26 @@ use crate::host_state::HostState;
 
 impl Host for HostState {}
 
-/// Converts failures and their kinds. Both sides have the same variants with the same payloads.
+/// Converts failures and their kinds. Both sides have the same variants. Payloads are the same, or are converted.
 macro_rules! convert {
     ($(
         $(#[$attribute:meta])*
-        $kind:ident $(($field:ident: $type:ty))? => $name:literal, $status:literal;
+        $kind:ident $(($(#[$role:meta])? $field:ident: $type:ty))? => $name:literal, $status:literal;
     )+) => {
+        #[allow(clippy::useless_conversion, reason = "most payloads have the same type")]
         impl From<interfaces::FetchError> for FetchError {
             fn from(error: interfaces::FetchError) -> Self {
                 match error {
-                    $(interfaces::FetchError::$kind $(($field))? => Self::$kind $(($field))?,)+
+                    $(interfaces::FetchError::$kind $(($field))? => Self::$kind $(($field.into()))?,)+
                 }
             }
         }
 
+        #[allow(clippy::useless_conversion, reason = "most payloads have the same type")]
         impl From<FetchError> for interfaces::FetchError {
             fn from(error: FetchError) -> Self {
                 match error {
-                    $(FetchError::$kind $(($field))? => Self::$kind $(($field))?,)+
+                    $(FetchError::$kind $(($field))? => Self::$kind $(($field.into()))?,)+
                 }
             }
         }
