@@ -158,7 +158,7 @@ mod tests {
         let error = demand(4096, 64, Some(500)).fit(400).unwrap_err().to_string();
         assert_eq!(
             error,
-            "only 400 open files are allowed, but 804 are needed besides connections; raise the limit with `ulimit -n`"
+            "only 400 open files are allowed, but 803 are needed besides connections; raise the limit with `ulimit -n`"
         );
     }
 }
