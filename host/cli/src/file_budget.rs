@@ -30,6 +30,7 @@ pub const MAX_ADMIN_CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add
 pub struct FileDemand {
     pub connections: NonZeroUsize,
     pub downloads: NonZeroUsize,
+    /// The number of concurrent conversions by another program. Conversions in this process use no files.
     pub conversions: usize,
     /// The number of entry files that are kept open. `None` for the number that connections leave.
     pub entries: Option<u32>,
@@ -46,24 +47,27 @@ pub struct FileBudget {
 }
 
 impl FileDemand {
-    /// Fits the demand into the number of open files that are allowed. Downloads get up to half of what the fixed demand leaves. By default,
-    /// connections then get as many files as they need, but entries at least a quarter.
+    /// Fits the demand into the number of open files that are allowed. Downloads get up to half of what the fixed demand leaves, which includes
+    /// a given number of entries. If none is given, connections then get as many files as they need, but entries at least a quarter.
     ///
     /// # Errors
     /// Returns an error with a message for the user if there are not enough files for a single download and a single connection.
     pub fn fit(&self, allowed: u64) -> anyhow::Result<FileBudget> {
-        let fixed = self.fixed();
+        let fixed = self.fixed() + self.entries.map_or(0, u64::from);
         let flexible = allowed.saturating_sub(fixed);
         let downloads = count(flexible / 2 / PER_DOWNLOAD).unwrap_or(NonZeroUsize::MIN).min(self.downloads);
         let for_downloads = PER_DOWNLOAD * downloads.get() as u64;
         let left = flexible.saturating_sub(for_downloads);
         let for_connections = PER_CONNECTION.saturating_mul(self.connections.get() as u64);
-        let entries = self.entries.map_or_else(|| left.saturating_sub(for_connections).max(left / 4).min(MAX_ENTRIES), u64::from);
-        let connections = count(left.saturating_sub(entries) / PER_CONNECTION).with_context(|| {
-            let needed = fixed + for_downloads + entries;
-            format!("only {allowed} open files are allowed, but {needed} are needed besides connections; raise the limit with `ulimit -n`")
+        let by_default = match self.entries {
+            Some(_) => 0,
+            None => left.saturating_sub(for_connections).max(left / 4).min(MAX_ENTRIES),
+        };
+        let connections = count(left.saturating_sub(by_default) / PER_CONNECTION).with_context(|| {
+            let needed = fixed + PER_DOWNLOAD + PER_CONNECTION;
+            format!("only {allowed} open files are allowed, but at least {needed} are needed; raise the limit with `ulimit -n`")
         })?;
-        let entries = u32::try_from(entries).unwrap_or(u32::MAX);
+        let entries = self.entries.unwrap_or(u32::try_from(by_default).unwrap_or(u32::MAX));
         Ok(FileBudget { connections: connections.min(self.connections), downloads, entries, allowed })
     }
 
@@ -131,7 +135,8 @@ mod tests {
             (demand(4096, 1_000_000, Some(0)), fixed + 10, Some((2, 1, 0))),
             (demand(4096, 64, Some(0)), fixed + 7, Some((1, 1, 0))),
             (demand(4096, 64, Some(0)), fixed + 6, None),
-            (demand(4096, 64, Some(8000)), fixed + 320 + 8000, None),
+            (demand(4096, 64, Some(8000)), fixed + 320 + 8000, Some((80, 32, 8000))),
+            (demand(4096, 64, Some(8000)), fixed + 8006, None),
             (demand(4096, 64, None), 100, None),
         ] {
             assert_eq!(fitting(demand, allowed), expected, "{demand:?} in {allowed}");
@@ -156,9 +161,6 @@ mod tests {
     #[test]
     fn error_says_how_many_files_are_needed() {
         let error = demand(4096, 64, Some(500)).fit(400).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "only 400 open files are allowed, but 803 are needed besides connections; raise the limit with `ulimit -n`"
-        );
+        assert_eq!(error, "only 400 open files are allowed, but at least 715 are needed; raise the limit with `ulimit -n`");
     }
 }

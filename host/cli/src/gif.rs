@@ -89,6 +89,15 @@ impl GifOptions {
         }
     }
 
+    /// The number of conversions that another program may perform at the same time.
+    pub fn external_conversions(&self) -> usize {
+        match (&self.gif, &self.transcoder) {
+            (Which::Never, _) | (_, TranscoderName::Embedded | TranscoderName::None) => 0,
+            // One per core runs.
+            (_, TranscoderName::Ffmpeg) => std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+
     /// Checks that the transcoder's program, if it has one, can be run.
     ///
     /// # Errors

@@ -96,6 +96,11 @@ impl Ingest {
         self.gif.transcoder()
     }
 
+    /// The number of conversions that another program may perform at the same time.
+    pub fn external_conversions(&self) -> usize {
+        self.gif.external_conversions()
+    }
+
     /// Checks that the transcoder's program, if it has one, can be run.
     ///
     /// # Errors

@@ -226,7 +226,7 @@ impl Serve {
         FileDemand {
             connections: self.connections.max_connections(),
             downloads: self.downloads.max_downloads(),
-            conversions: thread::available_parallelism().map_or(1, usize::from),
+            conversions: self.ingest.external_conversions(),
             entries: self.memory.max_open_files(),
             has_admin_listener: self.listeners.has_admin(),
         }
