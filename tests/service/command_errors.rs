@@ -50,7 +50,7 @@ async fn put_refuses_invalid_media_with_the_reason() {
         (&["put", "no url", "-"][..], png(1), "no url is not a URL"),
         (&["put", NOWHERE, "-"], Vec::new(), "is empty"),
         (&["put", NOWHERE, "-", "--max-body-mb", "1"], noise(1, (1 << 20) + 1), "the limit is 1048576"),
-        (&["put", NOWHERE, "-", "--max-size-mb", "1"], noise(1, 3 << 19), "larger than the budget for all entries, 917504 bytes"),
+        (&["put", NOWHERE, "-", "--max-size-mb", "1"], noise(1, 3 << 19), "larger than the total budget for entries, 917504 bytes"),
     ] {
         let said = dir.run_with_input(arguments, &input).await.failed();
         assert!(said.contains(reason), "{said}");
