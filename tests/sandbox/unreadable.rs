@@ -7,10 +7,9 @@ use std::time::Duration;
 use media_cache::{Builder, FileFaults, FileOperation, Health, MediaCache, Source};
 use media_cache_test_support::cache_directory::{INDEX_LOG, disk_usage, file_stem, sidecar_file};
 use media_cache_test_support::cache_requests::body;
-use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL};
 use media_cache_test_support::cache_state::{entries, order, recovered, stats};
 use media_cache_test_support::file_faults::{Fault, FaultyDisk};
-use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::text;
 use rustix::io::Errno;
 
@@ -54,28 +53,6 @@ async fn unreadable_entry_is_replaced_by_the_fetched_media() {
         let cache = rig.open().await;
         assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, b"new", "{operation}");
     }
-}
-
-#[tokio::test]
-async fn unreadable_entry_is_replaced_although_the_budget_has_no_space_for_both() {
-    const BUDGET: u64 = 16 * 4096;
-    let (rig, disk) = (CacheRig::create(), Arc::<FaultyDisk>::default());
-    let small = |builder: Builder| entry_budget(builder, BUDGET).max_memory_items(0);
-    let cache = open(&rig, &disk, small).await;
-    rig.origin.serves_bytes("test:a", noise(1, 40_000));
-    cache.get_or_download("test:a").await.unwrap();
-    cache.close().await.unwrap();
-    let cache = open(&rig, &disk, small).await;
-    rig.origin.serves_bytes("test:a", noise(2, 40_000));
-    fail(&disk, "read *.dat");
-    assert_eq!(body(&cache.get_or_download("test:a").await.unwrap()).await, noise(2, 40_000));
-    disk.work();
-    assert!(!is_degraded(&cache).await, "nothing is left that cannot be read");
-    let media = cache.get("test:a").await.unwrap().unwrap();
-    assert_eq!((body(&media).await, media.source), (noise(2, 40_000), Source::Disk));
-    let counted = stats(&cache).await;
-    assert_eq!((counted.entries, counted.oversize, counted.store_failures, counted.evictions), (1, 0, 0, 0));
-    assert_eq!(disk_usage(&rig.directory()), (11 * 4096, 2));
 }
 
 #[tokio::test]

@@ -5,8 +5,7 @@
 //! sidecar is replaced, with a single rename.
 //!
 //! An entry that cannot be read is replaced the same way. There is nothing to serve until its new files are in place, and if that fails,
-//! the entry is left unchanged. If the budget has no space for both, the entry is deleted first, since it could never be replaced
-//! otherwise.
+//! the entry is left unchanged.
 
 use std::rc::Rc;
 
@@ -21,7 +20,7 @@ use crate::cached_media::CachedMedia;
 use crate::clock;
 use crate::disk::Disk;
 use crate::disk_health::Operation;
-use crate::entry::{Entry, EntryState, Evicted};
+use crate::entry::{Entry, EntryState};
 use crate::index::Slot;
 use crate::lookup_key::LookupKey;
 use crate::memory_tier::Resident;
@@ -74,11 +73,6 @@ impl Cache {
         let modified = old.is_none() || !self.has_body(&key.digest, media.handle, &sidecar).await;
         let new_size = disk_size(if modified { sidecar.size } else { 0 }, json.len() as u64);
         let arrived = if modified { media.body.arrived_bytes() } else { 0 };
-        if old.is_none() && self.exceeds_budget_beside(&key.digest, new_size) {
-            let files = self.state.borrow_mut().take_unreadable(&key.digest);
-            self.delete_evicted(files).await;
-            return self.store_again(key, media).await;
-        }
         let Some(replacement) = self.begin_replacement(&disk, &key.digest, old, Needed { new_size, arrived }).await? else {
             return self.store_again(key, media).await;
         };
@@ -141,12 +135,6 @@ impl Cache {
         Ok(Replaced { stored: Stored { handle, body }, modified })
     }
 
-    /// Whether new files of this disk size exceed the budget together with the files of the entry, but not without them.
-    fn exceeds_budget_beside(&self, digest: &KeyDigest, new_size: u64) -> bool {
-        let budget = self.settings.max_entry_bytes();
-        new_size <= budget && new_size.saturating_add(self.state.borrow().disk_size_of(digest)) > budget
-    }
-
     async fn store_again(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<Replaced, StoreError> {
         Ok(Replaced { stored: self.store(key, media).await?, modified: true })
     }
@@ -182,7 +170,11 @@ impl Cache {
         old: Option<CachedMedia>,
         Needed { new_size, arrived }: Needed,
     ) -> Result<Option<Replacement<'_>>, StoreError> {
-        let old_size = self.state.borrow().disk_size_of(digest);
+        let old_size = {
+            let state = self.state.borrow();
+            let entry = state.index.find(digest).and_then(|slot| state.index.get(slot));
+            entry.map_or(0, Entry::disk_size)
+        };
         // The old and the new files both count until the old ones are deleted.
         let both = new_size.saturating_add(old_size);
         if both > self.settings.max_entry_bytes() {
@@ -257,20 +249,6 @@ impl Drop for Replacement<'_> {
 }
 
 impl State {
-    /// Returns the disk usage of an entry, 0 if there is none.
-    fn disk_size_of(&self, digest: &KeyDigest) -> u64 {
-        self.index.find(digest).and_then(|slot| self.index.get(slot)).map_or(0, Entry::disk_size)
-    }
-
-    /// Removes an entry that cannot be read, and returns its files.
-    fn take_unreadable(&mut self, digest: &KeyDigest) -> Option<Evicted> {
-        let files = self.take_entry(self.index.find(digest)?)?;
-        if self.unreadable == Some(*digest) {
-            self.read_succeeded();
-        }
-        Some(files)
-    }
-
     /// Updates the description of an entry, and reports its new size to the policy.
     pub(crate) fn describe(&mut self, slot: Slot, new: &Entry) {
         self.index.describe(slot, new);
