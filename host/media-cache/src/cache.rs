@@ -181,7 +181,7 @@ impl MediaCache {
     }
 
     /// The same as [`get_or_download`](Self::get_or_download), but if this call starts the download, `downloader` fetches the media. If a
-    /// download for the entry is in progress, this call waits for it and `downloader` is not used, whoever started that download.
+    /// download for the entry is in progress, this call shares it and `downloader` is not used, regardless of who started it.
     ///
     /// If `downloader` fails with [`FetchError::custom`](media_cache_interfaces::FetchError::custom), this and all coalesced calls return a
     /// failure with the same [cause](media_cache_interfaces::CustomFailure::cause). It is not remembered by default.
