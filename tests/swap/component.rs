@@ -420,11 +420,13 @@ async fn old_component_keeps_serving_if_the_new_one_cannot_be_activated() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["x:a", "x:b", "x:a"]).await;
+    // Without the size of the index log, which is written from time to time.
+    let counted = async || format!("{:?}", Stats { other_disk_bytes: 0, ..stats(&cache).await });
     for (component, why) in [(&*FAILS_TO_ACTIVATE, "a fault that a test switched on"), (&*TRAPS_WHEN_ACTIVATED, "unreachable")] {
-        let before = (listing(&cache).await, format!("{:?}", stats(&cache).await));
+        let before = (listing(&cache).await, counted().await);
         let error = cache.swap_component(component.clone()).await.unwrap_err();
         assert!(matches!(&error, ComponentSwapError::Activate(text) if text.contains(why)), "{error}");
-        assert_eq!((listing(&cache).await, format!("{:?}", stats(&cache).await)), before, "not even the residents have changed");
+        assert_eq!((listing(&cache).await, counted().await), before, "not even the residents have changed");
         let status = cache.component();
         assert_eq!((status.current.origin, status.swaps, status.swap), (ComponentOrigin::BuiltIn, 0, None));
         assert!(matches!(cache.rollback_component().await, Err(ComponentSwapError::NothingBefore)));
