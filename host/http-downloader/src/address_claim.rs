@@ -40,12 +40,18 @@ impl AddressClaim {
         CLAIM.try_with(Clone::clone).unwrap_or_default()
     }
 
-    /// The addresses that can be claimed at the moment. An error if there are none among these.
-    pub(crate) fn available(&self, mut addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, AddressBusy> {
-        let (Some(request), Some(&first)) = (&self.0, addresses.first()) else { return Ok(addresses) };
-        let permit = request.upgrade();
-        addresses.retain(|&address| permit.as_ref().is_some_and(|permit| permit.may_claim(address)));
-        if addresses.is_empty() { Err(AddressBusy(first)) } else { Ok(addresses) }
+    /// Removes the addresses that cannot be claimed at the moment. Returns the first of them.
+    pub(crate) fn remove_busy(&self, addresses: &mut Vec<IpAddr>) -> Option<AddressBusy> {
+        let permit = self.0.as_ref()?.upgrade();
+        let mut busy = None;
+        addresses.retain(|&address| {
+            let is_available = permit.as_ref().is_some_and(|permit| permit.may_claim(address));
+            if !is_available {
+                busy.get_or_insert(AddressBusy(address));
+            }
+            is_available
+        });
+        busy
     }
 
     /// Claims a permit for the address of a new connection.

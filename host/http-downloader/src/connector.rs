@@ -23,14 +23,15 @@ use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tower_service::Service;
 
 use crate::access_rules::{AccessRules, Denied};
-use crate::address_claim::AddressClaim;
+use crate::address_claim::{AddressBusy, AddressClaim};
 use crate::byte_counter::CountedStream;
 use crate::concurrency_limiter::ConcurrencyLimiter;
 use crate::connection_attempt::ConnectionAttempt;
+use crate::error_cause::find_cause;
 use crate::options::HttpOptions;
 use crate::origin_connections::{ConnectionPool, OriginConnection};
 use crate::origin_stream::{is_http2, limit_unacknowledged, tcp_of};
@@ -94,33 +95,72 @@ impl Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let (connector, claim, attempt) = (self.0.clone(), AddressClaim::current(), ConnectionAttempt::current());
         Box::pin(async move {
-            let limit = connector.timeout;
-            let connection = timeout(limit, connector.connect(uri, claim, attempt)).await.map_err(|_| ConnectTimedOut(limit))??;
+            let connection = connector.connect(&uri, &claim, &attempt).await?;
             Ok(TokioIo::new(CountedStream::new(connection, connector.max_header_bytes)))
         })
     }
 }
 
 impl Inner {
+    /// Connects to an address of the URL's host. A busy address does not keep the request from the others. If all others fail, however,
+    /// the request has to wait for the busy one.
     async fn connect(
         self: &Arc<Self>,
-        uri: Uri,
-        claim: AddressClaim,
-        attempt: ConnectionAttempt,
+        uri: &Uri,
+        claim: &AddressClaim,
+        attempt: &ConnectionAttempt,
     ) -> Result<OriginConnection, BoxError> {
-        // A busy address does not keep the request from another one of the host.
-        let addresses = claim.available(self.addresses(&uri).await?)?;
+        let begun = Instant::now();
+        let time_left = || self.timeout.saturating_sub(begun.elapsed());
+        let timed_out = |_| ConnectTimedOut(self.timeout);
+        let mut addresses = timeout(time_left(), self.addresses(uri)).await.map_err(timed_out)??;
+        let mut first_busy = None;
+        loop {
+            if let Some(busy) = claim.remove_busy(&mut addresses) {
+                first_busy.get_or_insert(busy);
+            }
+            if let (true, Some(busy)) = (addresses.is_empty(), first_busy) {
+                return Err(busy.into());
+            }
+            let connecting = timeout(time_left(), self.connect_to(addresses.clone(), uri, claim, attempt));
+            let error = match connecting.await.map_err(timed_out) {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) => error,
+                Err(timed_out) => timed_out.into(),
+            };
+            if let Some(&busy) = find_cause::<AddressBusy>(&*error) {
+                // It was available when the connection was begun.
+                first_busy.get_or_insert(busy);
+                let tried = addresses.len();
+                addresses.retain(|&address| address != busy.0);
+                if addresses.len() < tried {
+                    continue;
+                }
+            }
+            let is_denied = find_cause::<Denied>(&*error).is_some();
+            return Err(first_busy.filter(|_| !is_denied).map_or(error, Into::into));
+        }
+    }
+
+    /// Takes an idle connection to one of these addresses, or opens a new one.
+    async fn connect_to(
+        self: &Arc<Self>,
+        addresses: Vec<IpAddr>,
+        uri: &Uri,
+        claim: &AddressClaim,
+        attempt: &ConnectionAttempt,
+    ) -> Result<OriginConnection, BoxError> {
         if attempt.may_reuse()
             && let Some((connection, address)) =
-                addresses.iter().find_map(|&address| Some((self.pool.take(&uri, address)?, address)))
+                addresses.iter().find_map(|&address| Some((self.pool.take(uri, address)?, address)))
         {
-            self.check(&uri, address)?;
+            self.check(uri, address)?;
             // If the address is busy by now, the connection is closed: releasing it would extend its idle time although no request has used it.
             claim.claim(address)?;
             attempt.note_reused();
             return Ok(connection);
         }
-        let tcp = CheckedConnector { tcp: self.tcp(addresses), connector: self.clone(), claim };
+        let tcp = CheckedConnector { tcp: self.tcp(addresses), connector: self.clone(), claim: claim.clone() };
         let tls = if self.pool.may_open_http2() { &self.tls } else { &self.tls_of_http1 };
         let stream = TokioIo::new(HttpsConnector::from((tcp, tls.clone())).call(uri.clone()).await?);
         let address = tcp_of(&stream).peer_addr()?.ip();
@@ -128,7 +168,7 @@ impl Inner {
         if !is_http2(&stream) {
             limit_unacknowledged(&stream, self.max_unacknowledged)?;
         }
-        Ok(self.pool.opened(stream, &uri, address))
+        Ok(self.pool.opened(stream, uri, address))
     }
 
     /// The addresses of a URL's host. If the host is a name, its addresses have been checked.

@@ -5,12 +5,16 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::time::timeout;
 
 use crate::http_downloader::HttpDownloader;
 use crate::options::HttpOptions;
 use crate::origin_connections::{OriginConnectionCounts, OriginConnections};
 use crate::tests::origin::allowing_loopback;
 use media_cache_interfaces::{Downloader, FetchError};
+
+/// Longer than any test takes.
+pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 /// An event at an origin.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,9 +48,13 @@ impl Client {
 
     /// Waits until this many connections are idle.
     pub(crate) async fn idle(&self, count: usize) {
-        while self.connections.counts().idle != count {
-            tokio::task::yield_now().await;
-        }
+        let idle = async {
+            while self.connections.counts().idle != count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let current = || self.connections.counts().idle;
+        timeout(LONG, idle).await.unwrap_or_else(|_| panic!("{} connections are idle instead of {count}", current()));
     }
 
     pub(crate) fn counts(&self) -> (u64, u64) {

@@ -9,11 +9,7 @@ use tokio::time::timeout;
 use crate::options::HttpOptions;
 use crate::origin_connections::OriginConnections;
 use crate::tests::lasting_origin::Seen::{self, Closed};
-use crate::tests::lasting_origin::{Client, echo, request, start};
-use crate::tests::origin::SHORT;
-
-/// Longer than any test takes.
-const LONG: Duration = Duration::from_secs(20);
+use crate::tests::lasting_origin::{Client, LONG, echo, request, start};
 
 /// An origin with a runtime of its own.
 fn origin() -> (Runtime, String, UnboundedReceiver<Seen>) {
@@ -40,7 +36,7 @@ async fn fetch_and_keep(client: &Client, address: &str, path: &str) {
 #[test]
 fn connection_of_a_runtime_that_nobody_drives_is_neither_used_nor_kept_for_ever() {
     let (_origin, address, mut seen) = origin();
-    let client = client(SHORT);
+    let client = client(Duration::from_secs(1));
     let [first, second] = [runtime(), runtime()];
     first.block_on(fetch_and_keep(&client, &address, "/a"));
     let mut events = Vec::new();
