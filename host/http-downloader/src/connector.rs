@@ -34,10 +34,10 @@ use crate::connection_attempt::ConnectionAttempt;
 use crate::error_cause::find_cause;
 use crate::options::HttpOptions;
 use crate::origin_connections::{ConnectionPool, OriginConnection};
-use crate::origin_stream::{is_http2, limit_unacknowledged, tcp_of};
+use crate::origin_stream::{limit_unacknowledged, tcp_of};
 use crate::resolver::CheckedResolver;
 
-/// How long a request may be unacknowledged until its connection fails. Also at most a third of the time for a response, so that time is
+/// How long a request over a reused connection may be unacknowledged until the connection fails. Also at most a third of the time for a response, so that time is
 /// left to send the request over a new connection.
 const MAX_UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 
@@ -157,6 +157,8 @@ impl Inner {
             self.check(uri, address)?;
             // If the address is busy by now, the connection is closed: releasing it would extend its idle time although no request has used it.
             claim.claim(address)?;
+            // The origin may have disappeared. A new connection has just been acknowledged.
+            limit_unacknowledged(connection.stream(), self.max_unacknowledged)?;
             attempt.note_reused();
             return Ok(connection);
         }
@@ -164,10 +166,6 @@ impl Inner {
         let tls = if self.pool.may_open_http2() { &self.tls } else { &self.tls_of_http1 };
         let stream = TokioIo::new(HttpsConnector::from((tcp, tls.clone())).call(uri.clone()).await?);
         let address = tcp_of(&stream).peer_addr()?.ip();
-        // HTTP/2 has pings for this.
-        if !is_http2(&stream) {
-            limit_unacknowledged(&stream, self.max_unacknowledged)?;
-        }
         Ok(self.pool.opened(stream, uri, address))
     }
 

@@ -244,7 +244,7 @@ impl ConnectionPool {
     fn keep(&self, key: Key, open: Open, kept_for: Option<Duration>) {
         let Ok(runtime) = Handle::try_current() else { return };
         let shared = &self.connections.0;
-        let time = kept_for.map_or(shared.keep_idle, |time| shared.keep_idle.min(time * 4 / 5));
+        let time = time_to_keep(shared.keep_idle, kept_for);
         if time.is_zero() {
             return;
         }
@@ -296,6 +296,26 @@ impl OriginConnection {
             && is_quiet(&mut self.open.stream)
         {
             self.pool.keep(key, self.open, kept_for);
+        }
+    }
+}
+
+/// How long an idle connection is kept, if one is usually kept for `keep_idle`, and the origin keeps this one for `kept_for`. Four fifths
+/// of that time leave a request time to arrive before the origin closes the connection.
+fn time_to_keep(keep_idle: Duration, kept_for: Option<Duration>) -> Duration {
+    kept_for.map_or(keep_idle, |time| keep_idle.min(time * 4 / 5))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_is_kept_for_four_fifths_of_the_time_for_which_the_origin_keeps_it() {
+        let seconds = Duration::from_secs;
+        for (kept_for, expected) in [(None, 4_000), (Some(60), 4_000), (Some(5), 4_000), (Some(4), 3_200), (Some(0), 0)] {
+            let time = time_to_keep(seconds(4), kept_for.map(seconds));
+            assert_eq!(time, Duration::from_millis(expected), "{kept_for:?}");
         }
     }
 }

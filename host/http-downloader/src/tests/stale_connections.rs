@@ -1,6 +1,6 @@
 //! Connections that cannot be reused, or that fail when they are.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::join;
 #[cfg(target_os = "linux")]
@@ -11,11 +11,12 @@ use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 use crate::options::HttpOptions;
 use crate::origin_connections::OriginConnections;
 use crate::tests::lasting_origin::Seen::{Closed, Request};
-use crate::tests::lasting_origin::{Client, echo, lasting, next_path, ok, request, serve, start};
+use crate::tests::lasting_origin::{Client, LONG, echo, lasting, next_path, ok, request, serve, start};
 use crate::tests::origin::SHORT;
 use media_cache_interfaces::FetchError;
 
@@ -168,6 +169,33 @@ async fn request_over_a_connection_whose_origin_has_disappeared_is_sent_once_mor
     assert_eq!(client.counts(), (0, 1));
 }
 
+/// Has a listener and the connections that it accepts drop segments with data, but not the handshakes.
+#[cfg(target_os = "linux")]
+fn drop_data(listener: &TcpListener) {
+    const LOAD_LENGTH: u16 = 0x80;
+    const JUMP_IF_GREATER: u16 = 0x25;
+    const RETURN: u16 = 6;
+    /// In bytes.
+    const LARGEST_TCP_HEADER: u32 = 60;
+    let filter = [
+        SockFilter::new(LOAD_LENGTH, 0, 0, 0),
+        SockFilter::new(JUMP_IF_GREATER, 0, 1, LARGEST_TCP_HEADER),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ];
+    SockRef::from(listener).attach_filter(&filter).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn request_over_a_new_connection_may_be_unacknowledged_until_the_first_byte_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    drop_data(&listener);
+    let client = Client::new(HttpOptions { first_byte_timeout: Duration::from_secs(1), ..lasting() });
+    let error = client.fetch(format!("http://{}/a", listener.local_addr().unwrap())).await.unwrap_err();
+    assert!(matches!(&error, FetchError::TimedOut(reason) if reason.contains("did not respond")), "{error:?}");
+}
+
 #[tokio::test]
 async fn idle_connection_is_closed_after_the_idle_timeout() {
     let (address, mut seen) = start(echo).await;
@@ -182,25 +210,16 @@ async fn idle_connection_is_closed_after_the_idle_timeout() {
 
 #[tokio::test]
 async fn idle_connection_is_closed_before_the_origin_closes_it() {
-    let (address, mut seen) = start(|_, path| {
-        let keep_alive = if path == "/short" { "Keep-Alive: timeout=1, max=100\r\n" } else { "" };
-        (format!("HTTP/1.1 200 OK\r\n{keep_alive}Content-Length: 5\r\n\r\nmedia"), false)
-    })
-    .await;
+    let (long, _seen) = start(echo).await;
+    let (short, mut seen) =
+        start(|_, _| ("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1, max=100\r\nContent-Length: 5\r\n\r\nmedia".into(), false)).await;
     let client = Client::default();
-    let _ = join(client.fetch(format!("http://{address}/long")), client.fetch(format!("http://{address}/short"))).await;
-    client.idle(2).await;
-    let idle = Instant::now();
-    let mut short = None;
-    let closed = loop {
-        match seen.recv().await.unwrap() {
-            Request(connection, path) if path == "/short" => short = Some(connection),
-            Request(..) => {}
-            Closed(connection) => break connection,
-        }
-    };
-    assert_eq!(Some(closed), short);
-    assert!(idle.elapsed() < Duration::from_secs(1), "{:?}", idle.elapsed());
+    client.fetch(format!("http://{long}/long")).await.unwrap();
+    client.idle(1).await;
+    client.fetch(format!("http://{short}/short")).await.unwrap();
+    for expected in [request(0, "/short"), Closed(0)] {
+        assert_eq!(timeout(LONG, seen.recv()).await.unwrap(), Some(expected));
+    }
     assert_eq!(client.connections.counts().idle, 1, "the other one is kept as long as usual");
 }
 
