@@ -7,6 +7,7 @@
 //!
 //! A connection is used only in the runtime in which it was opened: nothing would be read from it if that runtime were not driven.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -62,8 +63,9 @@ struct Shared {
 #[derive(Default)]
 struct Idle {
     list: IdleList<Key, Open>,
-    /// The task that closes connections as they expire, while there are any.
-    expiry: Option<ExpiryTask>,
+    /// The tasks that close connections as they expire, while there are any. Each runtime in which connections are kept has its own, since
+    /// nobody may drive the others any more.
+    expiry: HashMap<runtime::Id, ExpiryTask>,
     /// How many such tasks there have been.
     expiry_tasks: u64,
 }
@@ -71,34 +73,46 @@ struct Idle {
 #[derive(Clone, Copy)]
 struct ExpiryTask {
     number: u64,
-    runtime: runtime::Id,
     /// When it next looks for connections that have expired.
     wakes: Instant,
 }
 
-/// Held by the task with this number.
+/// Held by the task with this number, in this runtime.
 struct Expiry {
     shared: Weak<Shared>,
+    runtime: runtime::Id,
     number: u64,
 }
 
 impl Expiry {
-    /// Closes connections as they expire, until there are none or another task does so.
+    /// Closes connections as they expire, until there are none or another task of the runtime does so.
     async fn run(self) {
         while let Some(next) = self.next() {
             tokio::time::sleep_until(next.into()).await;
         }
     }
 
-    /// Closes the connections that have expired. Returns when the next one does.
+    /// Closes the connections that have expired, of all runtimes. Returns when the next one does.
     fn next(&self) -> Option<Instant> {
         let shared = self.shared.upgrade()?;
         let mut idle = shared.idle();
-        let task = idle.expiry.filter(|task| task.number == self.number)?;
+        if !idle.has_task(self) {
+            return None;
+        }
         let next = idle.list.remove_expired(Instant::now());
         // Under the same lock, so that the next connection is kept with another task if this one ends.
-        idle.expiry = next.map(|wakes| ExpiryTask { wakes, ..task });
+        match next {
+            Some(wakes) => idle.expiry.insert(self.runtime, ExpiryTask { number: self.number, wakes }),
+            None => idle.expiry.remove(&self.runtime),
+        };
         next
+    }
+}
+
+impl Idle {
+    /// Whether this is the current task of its runtime.
+    fn has_task(&self, expiry: &Expiry) -> bool {
+        self.expiry.get(&expiry.runtime).is_some_and(|task| task.number == expiry.number)
     }
 }
 
@@ -107,8 +121,9 @@ impl Drop for Expiry {
         // If its runtime ends, so do its connections. Others are opened again when they are needed.
         let Some(shared) = self.shared.upgrade() else { return };
         let mut idle = shared.idle();
-        if idle.expiry.take_if(|task| task.number == self.number).is_some() {
-            idle.list.trim(0, |_| true);
+        if idle.has_task(self) {
+            idle.expiry.remove(&self.runtime);
+            idle.list.trim(0, |key| key.runtime == self.runtime);
         }
     }
 }
@@ -255,14 +270,13 @@ impl ConnectionPool {
         idle.list.trim(self.limits.max_downloads.get().min(MAX_IDLE) - 1, |_| true);
         let expires = Instant::now() + time;
         idle.list.add(key, open, expires);
-        // Nobody may drive the runtime of another task any more.
-        if idle.expiry.is_none_or(|task| task.runtime != runtime.id() || expires < task.wakes) {
+        if idle.expiry.get(&runtime.id()).is_none_or(|task| expires < task.wakes) {
             idle.expiry_tasks += 1;
             let number = idle.expiry_tasks;
-            idle.expiry = Some(ExpiryTask { number, runtime: runtime.id(), wakes: expires });
+            idle.expiry.insert(runtime.id(), ExpiryTask { number, wakes: expires });
             // A runtime that is shutting down drops the task at once.
             drop(idle);
-            runtime.spawn(Expiry { shared: Arc::downgrade(shared), number }.run());
+            runtime.spawn(Expiry { shared: Arc::downgrade(shared), runtime: runtime.id(), number }.run());
         }
     }
 }

@@ -64,3 +64,38 @@ fn connections_are_closed_with_their_runtime() {
     runtime().block_on(fetch_and_keep(&client, &address, "/b"));
     assert_eq!(seen.blocking_recv(), Some(request(1, "/b")));
 }
+
+#[test]
+fn connections_are_closed_although_nobody_drives_a_runtime_that_kept_one_later() {
+    let (_origin, address, mut seen) = origin();
+    let client = client(Duration::from_secs(3));
+    let [first, second] = [runtime(), runtime()];
+    first.block_on(fetch_and_keep(&client, &address, "/a"));
+    second.block_on(fetch_and_keep(&client, &address, "/b"));
+    let events = first.block_on(async {
+        let mut events = Vec::new();
+        while events.len() < 4 {
+            events.push(timeout(LONG, seen.recv()).await.expect("both connections are closed").unwrap());
+        }
+        events
+    });
+    assert!(events.contains(&Closed(0)) && events.contains(&Closed(1)), "{events:?}");
+}
+
+#[test]
+fn connections_of_other_runtimes_outlive_one_that_ends() {
+    let (_origin, address, mut seen) = origin();
+    let client = client(Duration::from_secs(3600));
+    let [first, second] = [runtime(), runtime()];
+    first.block_on(fetch_and_keep(&client, &address, "/a"));
+    second.block_on(fetch_and_keep(&client, &address, "/b"));
+    drop(second);
+    assert_eq!(client.connections.counts().idle, 1);
+    assert_eq!(first.block_on(client.fetch(format!("http://{address}/c"))).unwrap(), "/c");
+    assert_eq!(client.counts(), (1, 0));
+    let mut requests = Vec::new();
+    while requests.len() < 3 {
+        requests.extend(seen.blocking_recv().filter(|event| !matches!(event, Closed(_))));
+    }
+    assert_eq!(requests, [request(0, "/a"), request(1, "/b"), request(0, "/c")]);
+}
