@@ -58,6 +58,7 @@ mod requested_url;
 mod resolver;
 mod response;
 mod retry;
+mod runtime_clients;
 mod setup_error;
 mod signatures;
 mod special_addresses;

@@ -53,7 +53,7 @@ struct Shared {
     idle: Mutex<Idle>,
     /// Open connections, in use or idle.
     open: Arc<AtomicUsize>,
-    /// Open HTTP/2 connections, in use or idle. The client keeps the idle ones.
+    /// Open HTTP/2 connections, in use or idle. The HTTP clients keep the idle ones.
     open_http2: Arc<AtomicUsize>,
     reused: AtomicU64,
     retried: AtomicU64,

@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT, VIA};
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::Empty;
@@ -29,6 +28,7 @@ use crate::options::{HttpOptions, ReuseOriginConnections};
 use crate::origin_connections::OriginConnections;
 use crate::origin_header::{self, OriginHeader};
 use crate::response::{keep_alive_timeout, reusable_after};
+use crate::runtime_clients::RuntimeClients;
 use crate::setup_error::HttpSetupError;
 use crate::target::Target;
 use media_cache_interfaces::FetchError;
@@ -82,7 +82,7 @@ impl From<AddressBusy> for SendError {
 
 /// Sends requests, over connections that are kept for later requests where that is safe.
 pub(crate) struct Transport {
-    client: Client<Connector, Empty<Bytes>>,
+    clients: RuntimeClients,
     reuse: ReuseOriginConnections,
     connections: OriginConnections,
     kept: KeptAddresses,
@@ -96,17 +96,17 @@ pub(crate) struct Transport {
 impl Transport {
     /// Fails if an option cannot be sent as a header.
     pub(crate) fn new(options: &HttpOptions, tls: ClientConfig) -> Result<Self, HttpSetupError> {
-        let client = Client::builder(TokioExecutor::new())
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(KEEP_IDLE)
             .timer(TokioTimer::new())
             .http2_keep_alive_interval(PING_INTERVAL)
             .http2_keep_alive_timeout(PING_TIMEOUT)
             .http1_max_headers(options.max_origin_headers)
-            .http2_max_header_list_size(u32::try_from(options.max_origin_header_bytes).unwrap_or(u32::MAX))
-            .build(Connector::new(options, tls));
+            .http2_max_header_list_size(u32::try_from(options.max_origin_header_bytes).unwrap_or(u32::MAX));
         Ok(Self {
-            client,
+            clients: RuntimeClients::new(builder, Connector::new(options, tls)),
             reuse: options.reuse_origin_connections,
             connections: options.origin_connections.clone(),
             kept: KeptAddresses::new(KEEP_IDLE),
@@ -150,6 +150,7 @@ impl Transport {
         let target = &request.target;
         let uri = Uri::try_from(target.url().as_str()).map_err(|error| FetchError::InvalidUrl(error.to_string()))?;
         let headers = self.headers_of(request);
+        let client = self.clients.current();
         let mut attempts = 0;
         let mut may_reuse = self.reuse == ReuseOriginConnections::Safely;
         loop {
@@ -166,7 +167,7 @@ impl Transport {
             let response = tokio::select! {
                 biased;
                 busy = claim.refused(connection) => return Err(busy.into()),
-                response = choice.run(self.client.request(attempt)) => response,
+                response = choice.run(client.request(attempt)) => response,
             };
             if choice.has_reused() && is_stale(&response) {
                 // The origin has probably closed the connection in the meantime. In any case, the request is sent again over a new

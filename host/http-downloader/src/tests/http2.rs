@@ -43,7 +43,7 @@ fn acceptor_of(protocols: &[&str]) -> TlsAcceptor {
 }
 
 /// Starts an origin that passes each request to `handle`. Returns a URL.
-async fn start_origin(handle: impl Fn(SendResponse<Bytes>) + Clone + Send + 'static) -> String {
+pub(crate) async fn start_origin(handle: impl Fn(SendResponse<Bytes>) + Clone + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let acceptor = acceptor("h2");
@@ -72,7 +72,10 @@ pub(crate) fn trusting_downloader(options: HttpOptions) -> HttpDownloader {
 }
 
 /// A response with headers and a body in pieces.
-fn response(headers: HeaderMap, pieces: &'static [&'static str]) -> impl Fn(SendResponse<Bytes>) + Clone + Send + 'static {
+pub(crate) fn response(
+    headers: HeaderMap,
+    pieces: &'static [&'static str],
+) -> impl Fn(SendResponse<Bytes>) + Clone + Send + 'static {
     move |mut respond| {
         let mut head = Response::new(());
         *head.headers_mut() = headers.clone();
@@ -84,7 +87,7 @@ fn response(headers: HeaderMap, pieces: &'static [&'static str]) -> impl Fn(Send
     }
 }
 
-fn announcing(length: u64) -> HeaderMap {
+pub(crate) fn announcing(length: u64) -> HeaderMap {
     HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from(length))])
 }
 

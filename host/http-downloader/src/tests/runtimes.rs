@@ -8,8 +8,10 @@ use tokio::time::timeout;
 
 use crate::options::HttpOptions;
 use crate::origin_connections::OriginConnections;
+use crate::tests::http2::{announcing, response, start_origin, trusting_downloader};
 use crate::tests::lasting_origin::Seen::{self, Closed};
 use crate::tests::lasting_origin::{Client, LONG, echo, request, start};
+use media_cache_interfaces::Downloader;
 
 /// An origin with a runtime of its own.
 fn origin() -> (Runtime, String, UnboundedReceiver<Seen>) {
@@ -98,4 +100,16 @@ fn connections_of_other_runtimes_outlive_one_that_ends() {
         requests.extend(seen.blocking_recv().filter(|event| !matches!(event, Closed(_))));
     }
     assert_eq!(requests, [request(0, "/a"), request(1, "/b"), request(0, "/c")]);
+}
+
+#[test]
+fn http_2_connection_of_a_runtime_that_nobody_drives_is_not_used() {
+    let origin = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let url = origin.block_on(start_origin(response(announcing(5), &["media"])));
+    let downloader = trusting_downloader(HttpOptions { first_byte_timeout: Duration::from_secs(5), ..HttpOptions::default() });
+    let [first, second] = [runtime(), runtime()];
+    for runtime in [&first, &second, &first] {
+        let media = runtime.block_on(downloader.fetch(&url)).unwrap();
+        assert_eq!(media.body.in_memory().unwrap(), "media");
+    }
 }
