@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use futures::future::join_all;
 use media_cache::{Builder, CacheComponent, Engine, MediaCache, OpenError, PolicySpec, PreparedCache, Spool};
-use media_cache_http_downloader::OriginConnections;
+use media_cache_http_downloader::{ConcurrencyLimiter, OriginConnections};
 use media_cache_server::logs::{Logged, SharedRequestLog};
 use media_cache_server::metrics::Metrics;
 use media_cache_server::{ClientLimits, Connections, Extras, Service, SharedAccess, serve_connections};
@@ -91,6 +91,7 @@ pub struct Serve {
 /// Parts that the cache shares with the rest of the service.
 struct Shared<'a> {
     downloader: &'a ReplaceableDownloader,
+    limiter: &'a ConcurrencyLimiter,
     spool: &'a Arc<Spool>,
     metrics: &'a Metrics,
     request_log: &'a SharedRequestLog,
@@ -148,7 +149,8 @@ impl Serve {
         let downloader = downloader.map_err(|_| anyhow::anyhow!("cannot set up the downloader"))??;
         let downloader = ReplaceableDownloader::new(Arc::new(downloader));
         let request_log = SharedRequestLog::from(self.logging.of_requests());
-        let shared = Shared { downloader: &downloader, spool: &spool, metrics: &metrics, request_log: &request_log };
+        let shared =
+            Shared { downloader: &downloader, limiter: &limiter, spool: &spool, metrics: &metrics, request_log: &request_log };
         let prepared = self.prepare(components?, &remembered, &shared)?;
         announce(announcement).await;
 
@@ -275,7 +277,8 @@ impl Serve {
         policy: &PolicySpec,
         shared: &Shared<'_>,
     ) -> anyhow::Result<PreparedCache> {
-        let downloader = Logged::new(Arc::new(shared.downloader.clone()), shared.request_log.clone());
+        let downloader =
+            Logged::new(Arc::new(shared.downloader.clone()), shared.request_log.clone()).with_limiter(shared.limiter.clone());
         let builder = self.configure(engine, component.component.clone(), policy)?.spool(shared.spool.clone());
         let builder = component.configure(builder);
         let builder = builder.downloader(shared.metrics.measured(Arc::new(downloader)));

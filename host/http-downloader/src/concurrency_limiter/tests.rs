@@ -373,3 +373,12 @@ fn counts_match_the_downloads_after_random_operations() {
         assert!(queue.is_empty(), "seed {seed}");
     }
 }
+
+#[test]
+fn closed_limiter_has_abandoned_the_downloads_that_it_refuses() {
+    let limiter = ConcurrencyLimiter::new(LimiterOptions::default());
+    let failures = [FetchError::abandoned(), FetchError::Overloaded(None), FetchError::EmptyBody];
+    assert_eq!(failures.each_ref().map(|failure| limiter.has_abandoned(failure)), [true, false, false]);
+    limiter.close();
+    assert_eq!(failures.each_ref().map(|failure| limiter.has_abandoned(failure)), [true, true, false]);
+}

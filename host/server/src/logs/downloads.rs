@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use futures::future::BoxFuture;
 use media_cache::{Downloader, FetchError, Fetched, FetchedMedia, Validators};
+use media_cache_http_downloader::ConcurrencyLimiter;
 
 use crate::logs::requests::SharedRequestLog;
 
@@ -15,13 +16,21 @@ use crate::logs::requests::SharedRequestLog;
 pub struct Logged<D: ?Sized> {
     pub(super) inner: Arc<D>,
     pub(super) log: SharedRequestLog,
+    /// Closed once the service ends all downloads.
+    limiter: Option<ConcurrencyLimiter>,
 }
 
 impl<D: ?Sized> Logged<D> {
     /// Logs the downloads or conversions of `inner`. Their URLs are logged to the same extent as those of requests.
     #[must_use]
     pub fn new(inner: Arc<D>, log: SharedRequestLog) -> Self {
-        Self { inner, log }
+        Self { inner, log, limiter: None }
+    }
+
+    /// Downloads that are refused after this limiter was closed are logged as abandoned, and not as failed.
+    #[must_use]
+    pub fn with_limiter(self, limiter: ConcurrencyLimiter) -> Self {
+        Self { limiter: Some(limiter), ..self }
     }
 }
 
@@ -55,36 +64,73 @@ impl<D: ?Sized> Logged<D> {
         match fetched {
             // The body was still arriving, and has failed since.
             Ok(Some(FetchedMedia { body, .. })) if let Some(failure) = body.failure() => {
-                write(&self.log, url, begun, Err(&failure))
+                self.entry(url, begun).write(Err(&failure))
             }
             Ok(Some(FetchedMedia { body, mimetype, .. })) => match body.completion() {
                 Some(completion) => {
-                    let (log, url, mimetype) = (self.log.clone(), url.to_owned(), mimetype.clone());
+                    let (entry, mimetype) = (self.entry(url, begun), mimetype.clone());
                     tokio::spawn(async move {
                         let ended = completion.wait().await;
-                        write(&log, &url, begun, ended.as_ref().map(|bytes| Some((mimetype.as_str(), *bytes))));
+                        entry.write(ended.as_ref().map(|bytes| Some((mimetype.as_str(), *bytes))));
                     });
                 }
-                None => write(&self.log, url, begun, Ok(Some((mimetype, body.len())))),
+                None => self.entry(url, begun).write(Ok(Some((mimetype, body.len())))),
             },
-            Ok(None) => write(&self.log, url, begun, Ok(None)),
-            Err(error) => write(&self.log, url, begun, Err(error)),
+            Ok(None) => self.entry(url, begun).write(Ok(None)),
+            Err(error) => self.entry(url, begun).write(Err(error)),
         }
+    }
+
+    fn entry(&self, url: &str, begun: Instant) -> LogEntry {
+        LogEntry { log: self.log.clone(), limiter: self.limiter.clone(), url: url.to_owned(), begun }
     }
 }
 
-/// Logs a download that has ended: with media of this type and size, without media because it has not changed, or with a failure.
-fn write(log: &SharedRequestLog, url: &str, begun: Instant, ended: Result<Option<(&str, u64)>, &FetchError>) {
-    let seconds = begun.elapsed().as_secs_f64();
-    let logged = log.get().urls.describe(url);
-    let (key, host, url) = (logged.fingerprint.as_str(), logged.host.as_deref(), logged.text.as_deref());
-    match ended {
-        Ok(Some((mimetype, bytes))) => tracing::debug!(key, host, url, mimetype, bytes, seconds, "downloaded"),
-        Ok(None) => tracing::debug!(key, host, url, seconds, "not modified"),
-        Err(error) if error.is_abandoned() => tracing::debug!(key, host, url, seconds, "download abandoned"),
-        Err(error) => {
-            let reason = error.to_string();
-            tracing::info!(key, host, url, outcome = error.name(), reason = reason.as_str(), seconds, "download failed");
+/// The log line of a download.
+struct LogEntry {
+    log: SharedRequestLog,
+    limiter: Option<ConcurrencyLimiter>,
+    url: String,
+    begun: Instant,
+}
+
+impl LogEntry {
+    /// Logs a download that has ended: with media of this type and size, without media because it has not changed, or with a failure.
+    fn write(&self, ended: Result<Option<(&str, u64)>, &FetchError>) {
+        let seconds = self.begun.elapsed().as_secs_f64();
+        let logged = self.log.get().urls.describe(&self.url);
+        let (key, host, url) = (logged.fingerprint.as_str(), logged.host.as_deref(), logged.text.as_deref());
+        match ended {
+            Ok(Some((mimetype, bytes))) => tracing::debug!(key, host, url, mimetype, bytes, seconds, "downloaded"),
+            Ok(None) => tracing::debug!(key, host, url, seconds, "not modified"),
+            Err(error) if self.is_abandoned(error) => tracing::debug!(key, host, url, seconds, "download abandoned"),
+            Err(error) => {
+                let reason = error.to_string();
+                tracing::info!(key, host, url, outcome = error.name(), reason = reason.as_str(), seconds, "download failed");
+            }
         }
+    }
+
+    /// Whether a download did not fail, but was ended.
+    fn is_abandoned(&self, failure: &FetchError) -> bool {
+        self.limiter.as_ref().map_or(failure.is_abandoned(), |limiter| limiter.has_abandoned(failure))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use media_cache_http_downloader::LimiterOptions;
+
+    use super::*;
+
+    #[test]
+    fn download_that_is_refused_when_the_service_stops_is_logged_as_abandoned() {
+        let limiter = ConcurrencyLimiter::new(LimiterOptions::default());
+        let logged = Logged::new(Arc::new(()), SharedRequestLog::default()).with_limiter(limiter.clone());
+        let entry = logged.entry("https://example.org/a", Instant::now());
+        assert!(!entry.is_abandoned(&FetchError::Overloaded(None)));
+        limiter.close();
+        assert!(entry.is_abandoned(&FetchError::Overloaded(None)));
+        assert!(!entry.is_abandoned(&FetchError::EmptyBody));
     }
 }

@@ -155,8 +155,7 @@ impl Downloads {
 
     /// Whether a download did not fail, but was ended.
     fn is_abandoned(&self, failure: &FetchError) -> bool {
-        let is_stopping = || self.limiter.get().is_some_and(ConcurrencyLimiter::is_closed);
-        failure.is_abandoned() || (matches!(failure, FetchError::Overloaded(_)) && is_stopping())
+        self.limiter.get().map_or(failure.is_abandoned(), |limiter| limiter.has_abandoned(failure))
     }
 
     /// The class under which the host of a URL is counted. There are many hosts, but only a few classes.
