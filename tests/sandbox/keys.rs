@@ -164,6 +164,42 @@ async fn url_whose_cache_key_is_arriving_by_another_url_follows_its_body() {
 }
 
 #[tokio::test]
+async fn complete_body_is_not_given_up_for_the_arriving_body_of_another_url() {
+    let rig = CacheRig::create();
+    let cache = open(&rig, "discord").await;
+    let [forged, first, second] = [format!("{PLAIN}?ex=1&is=1&hm=forged&"), signed(1), signed(2)];
+    rig.origin.fails(&forged, FetchError::NotFound);
+    let mut beginning = SpooledBody::new(1 << 20, Spool::temporary(), None);
+    beginning.append("early bytes".into()).await.unwrap();
+    let writer = rig.origin.serves_arriving(&first, "text/plain", beginning);
+    let latches = [&forged, &first, &second].map(|url| rig.origin.hold(url));
+    let release = async {
+        latches[0].reached().await;
+        until(&cache, |stats| stats.coalesced == 2).await;
+        latches[0].open();
+        latches[1].reached().await;
+        latches[2].reached().await;
+        latches[1].open();
+    };
+    let arrives = async {
+        let arriving = cache.get_or_download(&first).await.unwrap();
+        assert!(arriving.body.is_arriving());
+        latches[2].open();
+        until(&cache, |stats| stats.downloads == 1).await;
+        writer.fail(FetchError::ShortBody("it broke off".into()));
+        arriving
+    };
+    let requests = tokio::time::timeout(
+        Duration::from_secs(30),
+        join(failure(&cache, &forged), join(join(arrives, cache.get_or_download(&second)), release)),
+    );
+    let (_, ((arriving, complete), ())) = requests.await.expect("all requests are answered");
+    assert!(arriving.body.bytes().await.is_err());
+    assert_eq!(body(&complete.unwrap()).await, text(&second));
+    until(&cache, |stats| stats.stored == 1).await;
+}
+
+#[tokio::test]
 async fn failed_url_does_not_fail_other_urls_with_the_same_cache_key() {
     let rig = CacheRig::create();
     let cache = open(&rig, "discord").await;

@@ -259,6 +259,20 @@ async fn request_after_a_removal_does_not_follow_the_body_that_was_arriving() {
 }
 
 #[tokio::test]
+async fn failure_of_a_download_that_a_removal_discarded_is_not_remembered() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    let writer = serve_early(&rig).await;
+    let before = arriving(&cache).await;
+    assert!(cache.remove(URL).await.unwrap());
+    writer.fail(FetchError::ShortBody("it broke off".into()));
+    until(&cache, |stats| stats.download_failures == 1).await;
+    assert!(before.body.bytes().await.is_err());
+    rig.origin.serves_bytes(URL, b"newer".to_vec());
+    assert_eq!(body(&cache.get_or_download(URL).await.unwrap()).await, b"newer");
+}
+
+#[tokio::test]
 async fn put_of_a_body_that_is_arriving_waits_for_its_end() {
     let rig = CacheRig::create();
     let cache = rig.open().await;

@@ -40,15 +40,15 @@ impl Cache {
     async fn complete_fill(&self, url: &str, arriving: CachedMedia, began: u64, fill: &ArrivingFill) {
         let key = self.lookup_key(url);
         let ended = arriving.body.finished().await;
-        let cost = self.end_download(&key, ended, arriving.body.size(), began);
-        let leaders = fill.take_leaders();
-        let filled = match cost {
-            Ok(cost) if leaders.is_some() => Some(self.store_arrived(&key, arriving, cost, fill).await),
-            _ => None,
+        let Some(leaders) = fill.take_leaders() else {
+            // The entry was removed, and another request may be filling it again.
+            return self.end_discarded(&ended);
+        };
+        let filled = match self.end_download(&key, ended, arriving.body.size(), began) {
+            Ok(cost) => Some(self.store_arrived(&key, arriving, cost, fill).await),
+            Err(_) => None,
         };
         self.arriving.end(&key.digest, fill);
-        // After a removal, another request may lead.
-        let Some(leaders) = leaders else { return };
         let not_stored = filled.as_ref().and_then(|media| media.not_stored.clone());
         match filled {
             Some(media) if !fill.is_removed() => leaders.fill.finish(|| media.share()),
@@ -81,6 +81,15 @@ impl Cache {
     pub(crate) fn end_unneeded(&self, download: &Download) {
         if let Download::Arriving(..) = download {
             self.state.borrow_mut().counters.downloads += 1;
+        }
+    }
+
+    /// Counts a download whose media is discarded. A failure is not remembered, since it says nothing about newer downloads of the URL.
+    fn end_discarded(&self, ended: &Result<(), FetchError>) {
+        let counters = &mut self.state.borrow_mut().counters;
+        match ended {
+            Ok(()) => counters.downloads += 1,
+            Err(_) => counters.download_failures += 1,
         }
     }
 

@@ -31,14 +31,14 @@ impl Cache {
         }
     }
 
-    /// Returns the leader role for filling an entry. The error is what is stored, or what another fill has fetched, whose body may still
-    /// be arriving.
-    pub(crate) async fn lead_or_follow(&self, digest: &KeyDigest) -> Result<FillLeader, CachedMedia> {
+    /// Returns the leader role for filling an entry. The error is what is stored, or what another fill has fetched. Its body may still be
+    /// arriving if `may_be_arriving`.
+    pub(crate) async fn lead_or_follow(&self, digest: &KeyDigest, may_be_arriving: bool) -> Result<FillLeader, CachedMedia> {
         loop {
             if let Some((stored, _)) = self.find(digest).await {
                 return Err(stored);
             }
-            if let Some(arriving) = self.arriving.follow(digest) {
+            if may_be_arriving && let Some(arriving) = self.arriving.follow(digest) {
                 return Err(arriving);
             }
             match self.fills.join(digest) {

@@ -78,7 +78,8 @@ impl Cache {
         let download = self.download(key, context).await?;
         let fill = match fill {
             Some(fill) => fill,
-            None => match self.lead_or_follow(&key.digest).await {
+            // A complete body is not given up for one that may still fail.
+            None => match self.lead_or_follow(&key.digest, matches!(download, Download::Arriving(..))).await {
                 Ok(fill) => fill,
                 Err(filled) => {
                     self.end_unneeded(&download);

@@ -27,7 +27,7 @@ impl Cache {
         self.state.borrow_mut().failures.forget(&key.request_digest());
         opened?;
         let _permit = self.permits.acquire().ok_or(StoreError::NotReady)?;
-        let was_arriving = self.arriving.note_removed(&key.digest);
+        let was_arriving = self.discard_arriving(&key.digest).await;
         let (files, known) = loop {
             let fill = match self.state.borrow_mut().remove_committed(&key.digest) {
                 Removal::Remove { files, known } => break (files, known),
@@ -43,6 +43,20 @@ impl Cache {
             Ok(existed) => Ok(known || existed || was_arriving),
             Err(failure) => Err(StoreError::Disk(failure.reason)),
         }
+    }
+}
+
+impl Cache {
+    /// Discards media whose body is arriving. If it has arrived and is being stored, this waits until its files have been deleted again.
+    /// Returns whether there was such media.
+    pub(crate) async fn discard_arriving(&self, digest: &KeyDigest) -> bool {
+        let was_arriving = self.arriving.note_removed(digest);
+        // A removal ends the fill of a body that is still arriving, so this is a fill that is storing its media.
+        let storing = if was_arriving { self.fills.watch(digest) } else { None };
+        if let Some(storing) = storing {
+            let _ = storing.await;
+        }
+        was_arriving
     }
 }
 

@@ -48,7 +48,7 @@ impl Cache {
         loaded?;
         let (mut removals, mut interrupted) = (Removals::default(), false);
         for digest in self.arriving.matching(|url| filter.matches(url)) {
-            removals.matched += u64::from(self.arriving.note_removed(&digest));
+            removals.matched += u64::from(self.discard_arriving(&digest).await);
         }
         let mut start: Slot = 0;
         // Using an entry does not change its slot, so one pass over the slots covers all entries.
