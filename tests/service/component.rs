@@ -191,7 +191,13 @@ async fn uploaded_component_that_no_longer_starts_is_replaced_but_still_remember
         assert_eq!(std::fs::read(&remembered).unwrap(), before);
     }
     let service = dir.serve().await;
-    let put = put_component(&service, "?name=built-in", b"").await;
+    // The directory may still be loading.
+    let put = loop {
+        let put = put_component(&service, "?name=built-in", b"").await;
+        if put.status != 503 {
+            break put;
+        }
+    };
     assert_eq!((put.status, &put.json()["fallback_from"]), (200, &Value::Null), "{}", put.text());
     assert_ne!(std::fs::read(&remembered).unwrap(), before);
 }
