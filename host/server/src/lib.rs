@@ -4,6 +4,7 @@
 //! [`serve_connections`] serves them, with limits on slow clients and on the number of clients. [`metrics`] and [`logs`] also contain
 //! decorators for the downloader and the transcoder of the cache.
 
+mod abandoned;
 mod access;
 mod admin_tokens;
 mod cache_counters;

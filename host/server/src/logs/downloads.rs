@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use media_cache::{Downloader, FetchError, Fetched, FetchedMedia, Validators};
 use media_cache_http_downloader::ConcurrencyLimiter;
 
+use crate::abandoned::is_abandoned;
 use crate::logs::requests::SharedRequestLog;
 
 /// Decorates a [`Downloader`] to log every download, or a [`Transcoder`](media_cache::Transcoder) to log every conversion.
@@ -103,17 +104,14 @@ impl LogEntry {
         match ended {
             Ok(Some((mimetype, bytes))) => tracing::debug!(key, host, url, mimetype, bytes, seconds, "downloaded"),
             Ok(None) => tracing::debug!(key, host, url, seconds, "not modified"),
-            Err(error) if self.is_abandoned(error) => tracing::debug!(key, host, url, seconds, "download abandoned"),
+            Err(error) if is_abandoned(error, self.limiter.as_ref()) => {
+                tracing::debug!(key, host, url, seconds, "download abandoned")
+            }
             Err(error) => {
                 let reason = error.to_string();
                 tracing::info!(key, host, url, outcome = error.name(), reason = reason.as_str(), seconds, "download failed");
             }
         }
-    }
-
-    /// Whether a download did not fail, but was ended.
-    fn is_abandoned(&self, failure: &FetchError) -> bool {
-        self.limiter.as_ref().map_or(failure.is_abandoned(), |limiter| limiter.has_abandoned(failure))
     }
 }
 
@@ -128,9 +126,9 @@ mod tests {
         let limiter = ConcurrencyLimiter::new(LimiterOptions::default());
         let logged = Logged::new(Arc::new(()), SharedRequestLog::default()).with_limiter(limiter.clone());
         let entry = logged.entry("https://example.org/a", Instant::now());
-        assert!(!entry.is_abandoned(&FetchError::Overloaded(None)));
+        assert!(!is_abandoned(&FetchError::Overloaded(None), entry.limiter.as_ref()));
         limiter.close();
-        assert!(entry.is_abandoned(&FetchError::Overloaded(None)));
-        assert!(!entry.is_abandoned(&FetchError::EmptyBody));
+        assert!(is_abandoned(&FetchError::Overloaded(None), entry.limiter.as_ref()));
+        assert!(!is_abandoned(&FetchError::EmptyBody, entry.limiter.as_ref()));
     }
 }

@@ -13,10 +13,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use url::{Host, Url};
 
+use crate::abandoned::is_abandoned;
 use crate::metrics::durations::{DOWNLOADS, Durations};
 use crate::metrics::in_progress::InProgress;
 
-/// The outcome of a download that was ended, as nobody needed it any more.
+/// The outcome of a download that was ended because it was no longer needed.
 const ABANDONED: &str = "abandoned";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -43,10 +44,10 @@ pub(crate) struct Downloads {
 
 /// How a download ended.
 enum End<'a> {
-    /// With so many bytes.
+    /// With this many bytes.
     Success(u64),
     Failure(&'a FetchError),
-    /// Nobody needs it any more.
+    /// It is no longer needed.
     Abandoned,
 }
 
@@ -146,16 +147,11 @@ impl Downloads {
                 self.bytes.get_or_create(&host).inc_by(*bytes);
                 "success"
             }
-            End::Failure(error) if self.is_abandoned(error) => ABANDONED,
+            End::Failure(error) if is_abandoned(error, self.limiter.get()) => ABANDONED,
             End::Failure(error) => error.name(),
             End::Abandoned => ABANDONED,
         };
         self.ended.get_or_create(&Ended { outcome, host_class: host.host_class }).inc();
-    }
-
-    /// Whether a download did not fail, but was ended.
-    fn is_abandoned(&self, failure: &FetchError) -> bool {
-        self.limiter.get().map_or(failure.is_abandoned(), |limiter| limiter.has_abandoned(failure))
     }
 
     /// The class under which the host of a URL is counted. There are many hosts, but only a few classes.
@@ -195,10 +191,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_download_that_nobody_needs_any_more_is_abandoned_and_has_not_failed() {
+    async fn download_that_is_no_longer_needed_counts_as_abandoned_and_not_as_failed() {
         let downloads = downloads();
         let waits = measure(&downloads, std::future::pending());
-        assert!(waits.now_or_never().is_none(), "nobody waits for it any more");
+        assert!(waits.now_or_never().is_none(), "the download is dropped");
         assert_eq!(count(&downloads, "abandoned"), 1);
         // The writer of a body is dropped when its readers are gone.
         let (body, writer) = SpooledBody::new(100, Spool::temporary(), None).into_arriving();
