@@ -38,6 +38,7 @@ mod driver_slices;
 mod engine;
 mod fetching;
 mod file_faults;
+mod file_time;
 #[cfg(feature = "gif")]
 pub mod gif;
 mod health;

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use crate::bindings::cache::media_cache::cache::storage;
+use crate::file_time::file_time;
 
 /// How long a sidecar is assumed to be unchanged, in milliseconds.
 const TRUSTED_FOR: u32 = 2000;
@@ -105,9 +106,7 @@ impl SidecarVersion {
     /// Whether this is the version that the component has read.
     pub fn is(&self, read: storage::Stamp) -> bool {
         let (seconds, nanoseconds) = self.stamp.modified;
-        let seconds = u64::try_from(seconds).unwrap_or(0);
-        let modified = seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds.into());
-        (self.stamp.size, modified) == (read.size, read.modified)
+        (self.stamp.size, file_time(seconds, nanoseconds.into())) == (read.size, read.modified)
     }
 
     /// Whether the last check found that the sidecar has changed.

@@ -20,6 +20,7 @@ use crate::bindings::cache::media_cache::cache::storage::{
 use crate::blob_handle::BlobHandle;
 use crate::disk_usage::HostUsage;
 use crate::file_faults::FaultHook;
+use crate::file_time::file_time;
 use crate::host_state::HostState;
 use crate::imports::blobs::before;
 use crate::imports::error_code::error_code;
@@ -359,7 +360,5 @@ fn is_regular(stat: &Stat) -> bool {
 }
 
 fn stamp(stat: &Stat) -> Stamp {
-    let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
-    let modified = seconds.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec);
-    Stamp { size: u64::try_from(stat.st_size).unwrap_or(0), modified }
+    Stamp { size: u64::try_from(stat.st_size).unwrap_or(0), modified: file_time(stat.st_mtime, stat.st_mtime_nsec) }
 }
