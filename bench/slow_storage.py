@@ -3,6 +3,7 @@
 
     cargo build --release
     sudo python3 bench/slow_storage.py [--binary PATH] [--dir PATH] [--rate MB_PER_SECOND] [--seconds N]
+                                         [--rounds N]
 
 The service's reads from the disk are limited by a control group (v2, or v1 with the controller blkio). wrk requests one resident object of
 1 kB over 32 connections, in turn alone and beside 8 clients that each read media of 1 MB that is not in the page cache, one after the other.
@@ -60,17 +61,10 @@ class ReadLimit:
 
 
 def put(client, name, body):
-    request = f"PUT {TARGET.format(name)} HTTP/1.1\r\nHost: {client.address}\r\nContent-Type: image/png\r\n"
-    request += f"Authorization: Bearer {TOKEN}\r\nContent-Length: {len(body)}\r\n\r\n"
-    client.socket.sendall(request.encode() + body)
-    status = client.input.readline().split()[1]
-    length = 0
-    while (line := client.input.readline()) != b"\r\n":
-        if line.lower().startswith(b"content-length:"):
-            length = int(line.split(b":")[1])
-    client.input.read(length)
-    if status != b"201":
-        raise Failure(f"PUT of {name} was answered with {status.decode()}")
+    headers = {"Content-Type": "image/png", "Authorization": f"Bearer {TOKEN}"}
+    status = client.request("PUT", TARGET.format(name), headers, body).status
+    if status != 201:
+        raise Failure(f"PUT of {name} was answered with {status}")
 
 
 class ColdLoad:

@@ -30,13 +30,18 @@ class Client:
         self.socket.close()
 
     def get(self, target, headers=None):
-        lines = [f"GET {target} HTTP/1.1", f"Host: {self.address}", *(f"{name}: {value}" for name, value in (headers or {}).items())]
-        self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        return self.request("GET", target, headers)
+
+    def request(self, method, target, headers=None, body=b""):
+        lines = [f"{method} {target} HTTP/1.1", f"Host: {self.address}", *(f"{name}: {value}" for name, value in (headers or {}).items())]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
         head = []
         while not head or head[-1] != b"\r\n":
             line = self.input.readline()
             if not line:
-                raise Failure(f"{self.address} closed the connection instead of answering GET {target}")
+                raise Failure(f"{self.address} closed the connection instead of answering {method} {target}")
             head.append(line)
         received = {}
         for line in head[1:-1]:
@@ -45,11 +50,11 @@ class Client:
             received[name.lower()] = ", ".join(filter(None, [received.get(name.lower()), value.strip()]))
         status = int(head[0].split()[1])
         if "content-length" not in received:
-            raise Failure(f"{self.address} answered GET {target} with {status} and without a length")
+            raise Failure(f"{self.address} answered {method} {target} with {status} and without a length")
         length = int(received["content-length"])
         body = self.input.read(length)
         if len(body) != length:
-            raise Failure(f"{self.address} answered GET {target} with {len(body)} of {length} bytes")
+            raise Failure(f"{self.address} answered {method} {target} with {len(body)} of {length} bytes")
         return Response(status, b"".join(head), received, body)
 
 
