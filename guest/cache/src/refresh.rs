@@ -85,7 +85,7 @@ impl Cache {
         let result = loop {
             match self.downloads.join(&key.request_digest()) {
                 Role::Leader(leader) => {
-                    // It is no miss, so that it does not count as a coalesced one.
+                    // A refresh is not a miss, so it does not count as a coalesced one.
                     let result = self.fill(key, context, || {}).await;
                     leader.finish(|| result.as_ref().map(CachedMedia::share).map_err(Clone::clone));
                     break result;

@@ -44,9 +44,7 @@ impl Cache {
             Err(failure) => Err(StoreError::Disk(failure.reason)),
         }
     }
-}
 
-impl Cache {
     /// Discards media whose body is arriving. If it has arrived and is being stored, this waits until its files have been deleted again.
     /// Returns whether there was such media.
     pub(crate) async fn discard_arriving(&self, digest: &KeyDigest) -> bool {

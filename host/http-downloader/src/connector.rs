@@ -37,8 +37,8 @@ use crate::origin_connections::{ConnectionPool, OriginConnection};
 use crate::origin_stream::{limit_unacknowledged, tcp_of};
 use crate::resolver::CheckedResolver;
 
-/// How long a request over a reused connection may be unacknowledged until the connection fails. Also at most a third of the time for a response, so that time is
-/// left to send the request over a new connection.
+/// How long a request over a reused connection may be unacknowledged until the connection fails. Also at most a third of the time for a
+/// response, so that time is left to send the request over a new connection.
 const MAX_UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -119,7 +119,9 @@ impl Inner {
             if let Some(busy) = claim.remove_busy(&mut addresses) {
                 first_busy.get_or_insert(busy);
             }
-            if let (true, Some(busy)) = (addresses.is_empty(), first_busy) {
+            if addresses.is_empty()
+                && let Some(busy) = first_busy
+            {
                 return Err(busy.into());
             }
             let connecting = timeout(time_left(), self.connect_to(addresses.clone(), uri, claim, attempt));

@@ -64,7 +64,7 @@ struct Shared {
 struct Idle {
     list: IdleList<Key, Open>,
     /// The tasks that close connections as they expire, while there are any. Each runtime in which connections are kept has its own, since
-    /// nobody may drive the others any more.
+    /// the others may no longer be driven.
     expiry: HashMap<runtime::Id, ExpiryTask>,
     /// How many such tasks there have been.
     expiry_tasks: u64,

@@ -200,7 +200,7 @@ impl ObservedBody {
         body
     }
 
-    /// Counts bytes. After the last byte of a known length, nobody asks for more.
+    /// Counts bytes. After the last byte of a known length, the body is not polled again.
     fn sent(&mut self, bytes: u64) {
         self.bytes += bytes;
         if let Some(media) = &mut self.media {

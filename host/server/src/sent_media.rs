@@ -24,17 +24,17 @@ impl SentMedia {
         Self { counters, has_ended: false }
     }
 
-    /// So many bytes more were sent.
+    /// Records that this many more bytes were sent.
     pub fn add(&self, bytes: u64) {
         self.counters.bytes.inc_by(bytes);
     }
 
-    /// All of it was sent.
+    /// Records that all of it was sent.
     pub fn complete(&mut self) {
         self.has_ended = true;
     }
 
-    /// The rest of it cannot be read.
+    /// Records that the rest of it cannot be read.
     pub fn fail(&mut self) {
         if !std::mem::replace(&mut self.has_ended, true) {
             self.counters.failed.inc();

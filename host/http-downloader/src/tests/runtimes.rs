@@ -36,7 +36,7 @@ async fn fetch_and_keep(client: &Client, address: &str, path: &str) {
 }
 
 #[test]
-fn connection_of_a_runtime_that_nobody_drives_is_neither_used_nor_kept_for_ever() {
+fn connection_of_a_runtime_that_is_not_driven_is_neither_used_nor_kept_for_ever() {
     let (_origin, address, mut seen) = origin();
     let client = client(Duration::from_secs(1));
     let [first, second] = [runtime(), runtime()];
@@ -68,7 +68,7 @@ fn connections_are_closed_with_their_runtime() {
 }
 
 #[test]
-fn connections_are_closed_although_nobody_drives_a_runtime_that_kept_one_later() {
+fn connections_are_closed_although_a_runtime_that_kept_one_later_is_not_driven() {
     let (_origin, address, mut seen) = origin();
     let client = client(Duration::from_secs(3));
     let [first, second] = [runtime(), runtime()];
@@ -103,7 +103,7 @@ fn connections_of_other_runtimes_outlive_one_that_ends() {
 }
 
 #[test]
-fn http_2_connection_of_a_runtime_that_nobody_drives_is_not_used() {
+fn http_2_connection_of_a_runtime_that_is_not_driven_is_not_used() {
     let origin = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let url = origin.block_on(start_origin(response(announcing(5), &["media"])));
     let downloader = trusting_downloader(HttpOptions { first_byte_timeout: Duration::from_secs(5), ..HttpOptions::default() });
