@@ -18,7 +18,7 @@ use crate::config::ConfigurationFile;
 pub struct CacheDirectory {
     #[command(flatten)]
     config: ConfigurationFile,
-    /// The directory with the entries; commands that store something create it
+    /// The cache directory; commands that store something create it
     #[arg(long, value_name = "DIR", default_value = defaults::DIRECTORY)]
     pub dir: PathBuf,
 }

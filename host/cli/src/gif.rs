@@ -35,7 +35,7 @@ pub struct GifOptions {
     /// (`smaller`), or none (`never`); the others are stored unchanged
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     gif: Which,
-    /// The converter of GIFs to MP4: `embedded` needs no other program, `ffmpeg` must be installed, `none` stores GIFs unchanged
+    /// The converter from GIF to MP4: `embedded` needs no other program, `ffmpeg` must be installed, `none` stores GIFs unchanged
     #[arg(long, value_enum, default_value_t)]
     transcoder: TranscoderName,
     /// The maximum size of a GIF that is converted, in MiB, from 1 to 1024
@@ -51,7 +51,7 @@ pub struct GifOptions {
     /// The maximum number of frames of a GIF that is converted, up to 100000
     #[arg(long, value_name = "N", default_value_t = Limits::default().frames as u64, value_parser = range(1, 100_000))]
     gif_max_frames: u64,
-    /// The maximum total number of pixels in all frames, in millions, up to 1000000; each frame counts as the whole picture
+    /// The maximum total number of pixels in all frames, in millions, up to 1000000; each frame counts as the whole canvas
     #[arg(long, value_name = "MILLIONS", default_value_t = Limits::default().composited_pixels / MILLION, value_parser = range(1, 1_000_000))]
     gif_max_megapixels: u64,
     /// The maximum size of the video that a GIF is converted to, in MiB, from 1 to 1024

@@ -8,7 +8,7 @@ use media_cache_entry_files::KeyDigest;
 #[derive(Args)]
 #[command(next_help_heading = "Storage")]
 pub struct KeyRuleOptions {
-    /// Which URLs share an entry: `discord`, `fragments`, `host-case`, or a host and parameters to leave out of its URLs, such as
+    /// Which URLs share an entry: `discord`, `fragments`, `host-case`, or a host and query parameters to ignore in its URLs, such as
     /// `*.example.org:sig+expires`
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     key_rules: Vec<KeyRules>,

@@ -27,7 +27,7 @@ pub struct Listeners {
     /// need a token only if `--admin-token-file` is given
     #[arg(long, value_name = "ADDRESS")]
     admin_listen: Option<ListenAddress>,
-    /// Origins of web pages whose scripts may read media, such as `https://example.org`, or `*` for all; any page may display it
+    /// Origins of web pages whose scripts may read media, such as `https://example.org`, or `*` for all; any page may display media
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<AllowedOrigin>,
     /// The name of the service in the `Via` header of its requests, by which it detects requests to itself; random by default

@@ -32,7 +32,8 @@ pub struct Logging {
     /// What is logged, such as `warn` or `info,media_cache=debug`; by default, the filter in RUST_LOG, or else `info`
     #[arg(long, value_name = "FILTER")]
     log_filter: Option<LogFilter>,
-    /// Which requests are logged: `misses` means all except hits and polled pages; logging `all` takes longer than serving a hit
+    /// Which requests are logged: `misses` excludes hits and successful requests to /stats, /metrics, /healthz and /readyz; logging a hit
+    /// takes longer than serving it
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     log_requests: Requests,
     /// How much of a URL is logged: its `host`, its `path` without query and credentials, or `full`, including secrets

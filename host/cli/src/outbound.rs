@@ -40,7 +40,7 @@ pub struct OutboundLimits {
     /// The time over which --min-rate is averaged
     #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().min_rate_window.as_secs(), value_parser = seconds())]
     min_rate_seconds: u64,
-    /// Media types to accept, such as image/*, or with a leading ! to refuse; refusals alone restrict the default list; may be
+    /// Media types to accept, such as image/*, or, with a leading !, to refuse; a list of refusals alone restricts the default list; may be
     /// comma-separated
     #[arg(long, value_name = "TYPE", value_delimiter = ',', default_values_t = TypePattern::defaults())]
     accept_type: Vec<TypePattern>,
@@ -51,8 +51,8 @@ pub struct OutboundLimits {
     /// When a connection to an origin is reused: `safely` after a response whose end is certain, or `never`
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     reuse_origin_connections: ReuseName,
-    /// A header to send to origins, such as `User-Agent: bot/1`, or `*.example.org=Referer: https://example.org/` for some hosts; put
-    /// several on separate lines; `NAME:` omits a header
+    /// A header to send to origins, such as `User-Agent: bot/1`, or `*.example.org=Referer: https://example.org/` for some hosts; for
+    /// several headers, repeat the option or put each on its own line; `NAME:` omits a header
     #[arg(long, value_name = "[HOST=]NAME: VALUE", value_delimiter = '\n')]
     origin_header: Vec<OriginHeader>,
 }

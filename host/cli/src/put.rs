@@ -32,7 +32,7 @@ pub struct Put {
     /// The media type; by default, it is detected from the bytes
     #[arg(long = "type", value_name = "TYPE")]
     mimetype: Option<String>,
-    /// The file name to store; by default, that of the file, or else one from the URL
+    /// The file name to store; by default, that of the file, or else one derived from the URL
     #[arg(long, value_name = "NAME")]
     filename: Option<String>,
     /// Print the stored entry as a JSON object

@@ -21,7 +21,7 @@ use crate::secrets::signing_keys;
 pub struct Sign {
     /// The URL of the media, exactly as in the request to the service
     url: String,
-    /// A file with the keys of the service, of which the first signs; may be given several times
+    /// A file with the keys of the service; the first key signs; may be given several times
     #[arg(long, value_name = "FILE", value_delimiter = ',', required = true)]
     signing_key_file: Vec<PathBuf>,
     /// The validity period, such as `90s`, `15m`, `12h` or `7d`; by default, as long as the key is valid

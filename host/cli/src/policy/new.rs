@@ -86,7 +86,7 @@ pub struct New {
     /// The name of the policy: a-z, 0-9 and -, beginning with a letter
     #[arg(value_parser = check_name)]
     name: String,
-    /// Where to create the directory with this name
+    /// The parent directory of the new crate, whose directory is named after the policy
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
     /// Print the path of the directory as a JSON object
