@@ -62,7 +62,7 @@ pub(crate) const COUNTERS: &[Counters] = &[
     },
     Counters {
         name: "conversions",
-        help: "Attempted conversions, by the media that is kept: the converted media, or the original because the conversion failed",
+        help: "Attempted conversions, by which media was kept: the converted media, or the original because the conversion failed",
         label: "stored",
         series: &[
             series("converted", "transcoding", "succeeded", |stats| stats.transcoded),
@@ -96,7 +96,7 @@ pub(crate) const COUNTERS: &[Counters] = &[
     ),
     plain(
         "stored",
-        "Bodies stored: new entries from a download or PUT, and media that replaced that of an entry",
+        "Bodies stored: for new entries from a download or PUT, or to replace the media of an existing entry",
         &[series("", "storage", "stored", |stats| stats.stored)],
     ),
     plain(
@@ -126,7 +126,7 @@ pub(crate) const COUNTERS: &[Counters] = &[
     ),
     plain(
         "damaged",
-        "Entries dropped because a file was found missing, truncated or damaged, except while the directory was loaded",
+        "Entries dropped because a file was missing, truncated or damaged, except those found while the directory was loading",
         &[series("", "storage", "damaged", |stats| stats.damaged)],
     ),
     plain(

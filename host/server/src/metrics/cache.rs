@@ -17,7 +17,11 @@ use crate::metrics::encode::Encode;
 
 /// The gauges: name, help, and value.
 const GAUGES: &[(&str, &str, Count)] = &[
-    ("entries", "Entries, including those that are being written or, during the load, not verified yet", |stats| stats.entries),
+    (
+        "entries",
+        "Entries, including those that are being written and, while the directory is loading, those that are not verified yet",
+        |stats| stats.entries,
+    ),
     ("media_bytes", "Size of the media of all entries", |stats| stats.media_bytes),
     ("disk_bytes", "Disk space of all entries: both files of each, rounded up to blocks of 4096 bytes", |stats| stats.disk_bytes),
     (
@@ -27,8 +31,8 @@ const GAUGES: &[(&str, &str, Count)] = &[
     ),
     ("disk_budget_bytes", "The disk budget in bytes, for entries and everything else", |stats| stats.max_disk_bytes),
     ("entry_budget_bytes", "The part of the disk budget that is available to entries, in bytes", |stats| stats.max_entry_bytes),
-    ("resident_entries", "Resident entries", |stats| stats.resident_entries),
-    ("resident_entries_limit", "The maximum number of resident entries", |stats| stats.max_memory_items.into()),
+    ("resident_entries", "Entries in the memory tier", |stats| stats.resident_entries),
+    ("resident_entries_limit", "The maximum number of entries in the memory tier", |stats| stats.max_memory_items.into()),
     ("open_files", "Entries whose files are kept open", |stats| stats.open_files.into()),
     ("open_files_limit", "The maximum number of entries whose files are kept open", |stats| stats.max_open_files.into()),
     ("memory_bytes", "Bytes of media in memory", |stats| stats.memory_bytes),

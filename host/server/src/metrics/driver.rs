@@ -33,7 +33,7 @@ impl Collector for DriverMetrics {
         let longest: Vec<_> = slices.iter().map(|slices| (slices.work, slices.longest.as_secs_f64())).collect();
         encoder.gauges(
             "driver_slice_max_seconds",
-            "Longest time since the start without a check for new requests, by kind of work",
+            "Longest time since startup that the driver thread worked without checking for new requests, by kind of work",
             "work",
             &longest,
         )
