@@ -11,13 +11,13 @@ use crate::policy::{new, remote, test};
 pub enum Policy {
     /// Show the policy of a running service, and its state
     Show(remote::Show),
-    /// List the policies that come with a running service, and their options
+    /// List the built-in policies of a running service, and their options
     List(remote::List),
     /// Replace the policy of a running service
     Swap(remote::Swap),
     /// Restore the previous policy
     Rollback(remote::Rollback),
-    /// Check in the sandbox that policies fulfil the contract, with one verdict per line
+    /// Check in the sandbox that policies fulfil the contract, and print one verdict per line
     ///
     /// Each check prints a line: `ok` and what was tried, `FAIL` and the calls that show the failure, or `-` if another failure kept it
     /// from running. The exit status is 1 unless all policies pass all checks.
