@@ -27,7 +27,7 @@ impl Cache {
     ) -> CachedMedia {
         let media = CachedMedia::fetched(fetched, cost_since(began), clock::now());
         let waiters = self.waiters(key);
-        // This does not fail: only the leader of the fill leads this.
+        // This cannot fail: only the leader of the fill takes this role.
         let settling = self.settling.lead(&key.digest).ok();
         fill.announce(|| media.share());
         let fill = self.arriving.insert(key.digest, &key.cache_key, media.share(), waiters, Leaders { fill, settling });
@@ -52,7 +52,7 @@ impl Cache {
         let not_stored = filled.as_ref().and_then(|media| media.not_stored.clone());
         match filled {
             Some(media) if !fill.is_removed() => leaders.fill.finish(|| media.share()),
-            // The current followers have to fetch it.
+            // The current followers have to fetch the media themselves.
             _ => drop(leaders.fill),
         }
         if let Some(settling) = leaders.settling {
@@ -62,7 +62,7 @@ impl Cache {
 
     /// Stores media whose body has arrived.
     async fn store_arrived(&self, key: &LookupKey<'_>, arriving: CachedMedia, cost: u32, fill: &ArrivingFill) -> CachedMedia {
-        // What was announced while the body was arriving stays true: clients have it as the time of the last change.
+        // The announced `stored_at` is kept, since clients have already received it as the time of the last change.
         let metadata = Metadata { cost, ..Metadata::clone(&arriving.metadata) };
         let mut media = CachedMedia { metadata: metadata.into(), ..arriving };
         self.store_filled(key, &mut media).await;

@@ -26,7 +26,7 @@ impl Cache {
     }
 
     /// The part of the budget that is left for entries, in bytes. It is smaller than usual while everything else takes up more than the
-    /// reserved part. Of everything else, `arrived` bytes do not count, because they are about to become part of an entry.
+    /// reserved part. The `arrived` bytes are not counted as part of everything else, because they are about to become part of an entry.
     fn entry_budget(&self, arrived: u64) -> u64 {
         let other = self.other_disk_bytes().saturating_sub(arrived);
         self.settings.max_disk_bytes.saturating_sub(other.max(self.settings.reserved_disk_bytes))

@@ -338,7 +338,7 @@ pub fn blames_the_file(error: &ErrorCode) -> bool {
     matches!(error, ErrorCode::NoEntry | ErrorCode::Invalid | ErrorCode::IsDirectory | ErrorCode::Loop | ErrorCode::FileTooLarge)
 }
 
-/// Describes a file system error for people.
+/// Describes a file system error in plain English.
 #[must_use]
 pub fn describe(error: &ErrorCode) -> String {
     let words = match error {

@@ -85,7 +85,7 @@ impl Entry {
         }
     }
 
-    /// An entry of which only the digest is known.
+    /// An entry whose other properties are not known yet.
     #[must_use]
     pub fn unverified(digest: KeyDigest) -> Self {
         Self {

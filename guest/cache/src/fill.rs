@@ -31,8 +31,8 @@ impl Cache {
         }
     }
 
-    /// Returns the leader role for filling an entry. The error is what is stored, or what another fill has fetched. Its body may still be
-    /// arriving if `may_be_arriving`.
+    /// Returns the leader role for filling an entry. As the error, returns the stored media, or the media that another fill has fetched. If
+    /// `may_be_arriving` is set, the body may still be arriving.
     pub(crate) async fn lead_or_follow(&self, digest: &KeyDigest, may_be_arriving: bool) -> Result<FillLeader, CachedMedia> {
         loop {
             if let Some((stored, _)) = self.find(digest).await {

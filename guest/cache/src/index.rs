@@ -239,14 +239,14 @@ impl Index {
         is_found
     }
 
-    /// Sets the number of the last use of an entry that was not used since the start.
+    /// Sets the number of the last use of an entry that has not been used since the start.
     pub fn renumber(&mut self, slot: Slot, number: u64) {
         if let Some(node) = self.nodes.get_mut(slot as usize) {
             node.used = number;
         }
     }
 
-    /// Whether an entry was not used since the start.
+    /// Whether an entry has not been used since the start.
     #[must_use]
     pub fn is_earlier(&self, slot: Slot) -> bool {
         self.used(slot) < lists::FIRST_USE

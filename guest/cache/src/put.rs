@@ -13,8 +13,8 @@ const MAX_WAIT: u64 = 1_000_000_000;
 enum Preparation {
     /// It is converted, if the transcoder accepts it.
     Convert,
-    /// It is already prepared. `cost` is how long the fetch took, in milliseconds. `stored_at` is when the response said that it was
-    /// stored; `None` for now.
+    /// It is already prepared. `cost` is how long the fetch took, in milliseconds. `stored_at` is the time at which it was stored according
+    /// to the response; `None` means the current time.
     None { cost: u32, stored_at: Option<u64> },
 }
 

@@ -74,7 +74,7 @@ impl Cache {
         let Removals { matched, failed, reason } = removals;
         match reason {
             None => Ok(Removal { removed: matched, interrupted }),
-            // What is left makes the successor list the directory, so that the repeated call tries it again.
+            // Because of the remaining files, the successor lists the directory, so the repeated call tries to remove them again.
             Some(_) if interrupted => Ok(Removal { removed: matched - failed, interrupted }),
             Some(reason) => Err(StoreError::Disk(format!("{failed} of {matched} entries were not removed: {reason}"))),
         }

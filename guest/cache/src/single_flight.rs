@@ -58,10 +58,10 @@ impl<K: Hash + Eq + Clone, T, S: BuildHasher> SingleFlight<K, T, S> {
         }
     }
 
-    /// Leads the work for `key`. If it is in progress, the error is a signal of its [end](Self::watch).
+    /// Leads the work for `key`. If the work is already in progress, the error is a signal for its [end](Self::watch).
     ///
     /// # Errors
-    /// Another caller leads.
+    /// Fails if another caller leads.
     pub fn lead(&self, key: &K) -> Result<Leader<K, T, S>, oneshot::Receiver<()>> {
         match self.watch(key) {
             Some(end) => Err(end),
@@ -74,8 +74,8 @@ impl<K: Hash + Eq + Clone, T, S: BuildHasher> SingleFlight<K, T, S> {
         Leader { works: Rc::clone(&self.works), key: key.clone() }
     }
 
-    /// Returns a signal of the end of the work for `key`, if there is any. A caller that waits for it is no follower and is not counted as
-    /// [waiting](Self::waiting).
+    /// Returns a signal for the end of the work for `key`, if there is any. A caller that waits for the signal is not a follower, and is
+    /// not counted as [waiting](Self::waiting).
     pub fn watch(&self, key: &K) -> Option<oneshot::Receiver<()>> {
         let mut works = self.works.borrow_mut();
         let work = works.get_mut(key)?;

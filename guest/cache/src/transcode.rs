@@ -19,7 +19,7 @@ impl Cache {
     /// Whether media whose body is arriving must not be served before it is complete, because it will or may be converted.
     pub(crate) fn is_needed_whole(&self, media: &FetchedMedia) -> bool {
         let accepted = self.accepted_types.get_or_init(transcoder::accepted_types);
-        // At the end of a body, its bytes cannot be read for a moment.
+        // For a moment at the end of an arriving body, its bytes cannot be read.
         let head = media.body.head(GIF_SIGNATURE_BYTES as u32).unwrap_or_default();
         !accepted.is_empty() && (head.len() < GIF_SIGNATURE_BYTES || accepted_type(&media.mimetype, &head, accepted).is_some())
     }

@@ -27,8 +27,7 @@ impl Cache {
         let digest = self.lookup_key(url).digest;
         // Until the directory is loaded, the load verifies entries.
         let Some(disk) = self.disk.borrow().clone().filter(|_| self.report.get().is_some()) else { return Verified::InUse };
-        // If the entry is being read, that read verifies it. A replacement of the files waits for a check in progress, but a request does
-        // not.
+        // If the entry is being read, that read verifies it. A replacement of the files waits for a check in progress; requests do not.
         let Role::Leader(check) = self.verifications.join(&digest) else { return Verified::InUse };
         if self.reads.is_led(&digest) || self.state.borrow().is_replaced(&digest) {
             return Verified::InUse;

@@ -16,8 +16,8 @@ use crate::metadata::{Metadata, is_validator, stored_cacheability};
 /// The largest sidecar that is read, in bytes. A URL has at most 8 KiB, or six times that when escaped.
 pub const LARGEST_SIDECAR: u64 = 128 * 1024;
 
-/// The latest time in milliseconds since 1970 (around the year 73,000) that can still be told apart from the adjacent milliseconds when it
-/// is written as seconds with fractions. Later times are replaced with this one.
+/// The latest time in milliseconds since 1970 (around the year 73,000) that can still be distinguished from the adjacent milliseconds when
+/// it is written as seconds with fractions. Later times are replaced with this one.
 const LATEST: u64 = 1 << 51;
 
 /// The content of a sidecar.

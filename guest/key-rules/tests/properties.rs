@@ -102,7 +102,7 @@ fn urls() -> impl Strategy<Value = String> {
     })
 }
 
-/// A set of URLs so small that two of them often have the same key.
+/// URLs from a set so small that two of them often have the same key.
 fn few_urls() -> impl Strategy<Value = String> {
     let host = prop::sample::select(vec![
         "cdn.discordapp.com",

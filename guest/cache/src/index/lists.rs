@@ -82,7 +82,7 @@ impl Lists {
         }
     }
 
-    /// Links a slot as the most recently used one of those that were not used since the start.
+    /// Links a slot as the most recently used one of those that have not been used since the start.
     pub fn link_earlier(&mut self, nodes: &mut Chunks<Node>, slot: Slot) {
         self.earlier_uses += 1;
         self.link(nodes, List::Used, slot, self.cursor(Cursor::Unflushed), self.earlier_uses);

@@ -75,7 +75,7 @@ mod tests {
         Entry { hits, ..Entry::new(id, 10) }
     }
 
-    /// A policy that tracks this number of entries (0, 1, 2, and so on), of which these were visited.
+    /// A policy that tracks this number of entries (0, 1, 2, and so on). Those in `visited` were visited.
     fn sieve(entries: u64, visited: &[EntryId]) -> Sieve {
         let mut sieve = Sieve::new(100, &Options::check("sieve", &[], Vec::new()).unwrap()).unwrap();
         (0..entries).for_each(|id| sieve.insert(&entry(id, 0)));

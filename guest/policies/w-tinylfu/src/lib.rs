@@ -55,7 +55,7 @@ impl WTinyLfu {
             self.entries.renew(&mut self.probation, id);
             return;
         }
-        // One of the two applies, depending on its segment.
+        // Only one of these two calls has an effect, depending on the entry's segment.
         self.entries.renew(&mut self.protected, id);
         self.entries.pass(&mut self.probation, &mut self.protected, id);
         while self.protected.size() > self.protected_share {

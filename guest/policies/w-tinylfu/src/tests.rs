@@ -1,6 +1,6 @@
 use super::*;
 
-/// A policy with a capacity of 100: a window of 20 and a main cache of 80, of which 64 are protected.
+/// A policy with a capacity of 100: a window of 20, and a main cache of 80 with a protected segment of 64.
 fn w_tinylfu() -> WTinyLfu {
     WTinyLfu::new(100, &Options::check(WTinyLfu::NAME, WTinyLfu::OPTIONS, Vec::new()).unwrap()).unwrap()
 }
