@@ -3,15 +3,15 @@
 //! Cargo describes the outer build to build scripts in variables: flags, features, the target, wrappers such as clippy's. Many of them are
 //! also settings, and would apply to components, which have another target and another profile. Of all variables named `CARGO…` or `RUST…`,
 //! the nested cargo therefore gets only those that specify how to reach registries, which toolchain to use, and how many jobs to run. All
-//! other variables pass, such as `PATH`, `HTTPS_PROXY` and `SSL_CERT_FILE`.
+//! other variables are passed on, such as `PATH`, `HTTPS_PROXY` and `SSL_CERT_FILE`.
 //!
-//! Variables that change what is compiled never pass, whatever set them: components depend only on the files of the checkout and on the
-//! toolchain.
+//! Variables that change what is compiled are never passed on, regardless of where they come from: components depend only on the files of
+//! the checkout and on the toolchain.
 
 use std::env;
 use std::process::Command;
 
-/// Variables that pass.
+/// Variables that are passed on.
 const KEPT: [&str; 3] = [
     // The caches of the registries, credentials and configuration.
     "CARGO_HOME",
@@ -21,7 +21,7 @@ const KEPT: [&str; 3] = [
     "RUSTC",
 ];
 
-/// Prefixes of variables that pass: proxies and certificates, offline mode and retries, registries and their tokens, rustup's
+/// Prefixes of variables that are passed on: proxies and certificates, offline mode and retries, registries and their tokens, rustup's
 /// toolchain.
 const KEPT_PREFIXES: [&str; 5] = ["CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRIES_", "CARGO_REGISTRY_", "RUSTUP_"];
 
@@ -38,7 +38,7 @@ pub(crate) fn clean(command: &mut Command) {
     }
 }
 
-/// Whether a variable passes to the nested cargo.
+/// Whether a variable is passed on to the nested cargo.
 pub(crate) fn is_kept(name: &str) -> bool {
     if KEPT.contains(&name) || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         return true;

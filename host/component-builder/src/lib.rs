@@ -4,7 +4,7 @@
 //!
 //! 1. The directory named by `PREBUILT_COMPONENTS_DIR`. Packagers build the components once and point every build at them.
 //! 2. The sources. In a checkout a nested cargo builds them, so a plain `cargo build` is enough.
-//! 3. `prebuilt/` in the crate's own directory. Published packages carry it and build without the WebAssembly target.
+//! 3. `prebuilt/` in the crate's own directory. Published packages contain it, and build without the WebAssembly target.
 //!
 //! Components built from source contain their metadata: see [`Component`].
 //!
@@ -41,7 +41,7 @@ const TARGET: &str = "wasm32-wasip2";
 /// The cargo profile of components.
 const PROFILE: &str = "component";
 
-/// The directory in which published packages carry their components, relative to the manifest.
+/// The directory that contains the components in published packages, relative to the manifest.
 const PACKAGED: &str = "prebuilt";
 
 /// Finds or builds components, and returns the directory that holds them, each in a file called [`file_name`].

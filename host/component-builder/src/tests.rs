@@ -94,7 +94,7 @@ fn error_names_every_missing_component() {
 }
 
 #[test]
-fn settings_for_registries_and_proxies_pass_to_the_nested_cargo() {
+fn settings_for_registries_and_proxies_are_passed_to_the_nested_cargo() {
     let kept = [
         "CARGO_HOME",
         "CARGO_HTTP_CAINFO",
@@ -118,7 +118,7 @@ fn settings_for_registries_and_proxies_pass_to_the_nested_cargo() {
 }
 
 #[test]
-fn settings_of_the_outer_build_do_not_pass_to_the_nested_cargo() {
+fn settings_of_the_outer_build_are_not_passed_to_the_nested_cargo() {
     let dropped = [
         "CARGO",
         "CARGO_BUILD_RUSTFLAGS",
