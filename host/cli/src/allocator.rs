@@ -1,7 +1,7 @@
 //! The allocator of the program, which returns memory to the system.
 //!
-//! The system's allocator retains the memory that thousands of concurrent connections needed: 300 MiB after 4,000 clients that sent half of
-//! a request. This one returns it, but only while the program allocates. While the program is idle, [`tick`] allocates.
+//! The system's allocator retains the memory that thousands of concurrent connections needed: 300 MiB after 4,000 clients that each sent
+//! half a request. This one returns it, but only while the program allocates. While the program is idle, [`tick`] allocates.
 
 use std::hint::black_box;
 use std::time::Duration;

@@ -14,17 +14,17 @@ const SECONDS: RangeInclusive<u64> = 1..=86_400;
 #[derive(Args)]
 #[command(next_help_heading = "Clients")]
 pub struct ConnectionLimits {
-    /// The maximum number of concurrent client connections; further connections are answered with 503
+    /// The maximum number of concurrent client connections; further connections are rejected with 503
     #[arg(long, value_name = "N", default_value_t = default().max_connections)]
     max_connections: NonZeroUsize,
-    /// The maximum number of concurrent connections from one address, or one IPv6 /64 network; further connections are answered with 429; 0
+    /// The maximum number of concurrent connections from one address, or one IPv6 /64 network; further connections are rejected with 429; 0
     /// for no limit
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_connections_per_address: usize,
     /// The maximum time for receiving the head of a request
     #[arg(long, value_name = "SECONDS", default_value_t = default().header_timeout.as_secs(), value_parser = value_parser!(u64).range(SECONDS))]
     header_timeout_seconds: u64,
-    /// The maximum size of the head of a request, in KiB; larger ones are answered with 431
+    /// The maximum size of the head of a request, in KiB; larger ones are rejected with 431
     #[arg(long, value_name = "KB", default_value_t = default().max_header_bytes as u64 >> 10, value_parser = value_parser!(u64).range(1..=1024))]
     max_header_kb: u64,
     /// How long an idle connection is kept open between two requests

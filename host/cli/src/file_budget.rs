@@ -25,7 +25,7 @@ const MAX_ENTRIES: u64 = 16_384;
 /// The maximum number of connections to the administration listener.
 pub const MAX_ADMIN_CONNECTIONS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
 
-/// What a service is to do at once.
+/// The concurrency for which a service is configured.
 #[derive(Clone, Copy, Debug)]
 pub struct FileDemand {
     pub connections: NonZeroUsize,
@@ -37,7 +37,7 @@ pub struct FileDemand {
     pub has_admin_listener: bool,
 }
 
-/// What a service can do at once with the open files that are allowed.
+/// The concurrency for which the allowed number of open files is sufficient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileBudget {
     pub connections: NonZeroUsize,
@@ -47,8 +47,9 @@ pub struct FileBudget {
 }
 
 impl FileDemand {
-    /// Fits the demand into the number of open files that are allowed. Downloads get up to half of what the fixed demand leaves, which includes
-    /// a given number of entries. If none is given, connections then get as many files as they need, but entries at least a quarter.
+    /// Fits the demand into the number of open files that are allowed. Downloads get up to half of what the fixed demand leaves; a
+    /// configured number of entries is part of the fixed demand. If none is configured, connections then get as many files as they need,
+    /// but at least a quarter of the rest is left for entries.
     ///
     /// # Errors
     /// Returns an error with a message for the user if there are not enough files for a single download and a single connection.

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use clap::Args;
 use media_cache::Builder;
 
-/// Slow enough not to be noticed (half a percent of a processor without instructions for SHA-256), and fast enough for 86 GB a day.
+/// Slow enough to go unnoticed (half a percent of a processor without SHA-256 instructions), and fast enough for 86 GB a day.
 const DEFAULT_RATE: u64 = 1_000_000;
 
 /// The rate of the background check, for commands that run long enough.

@@ -18,7 +18,7 @@ pub fn spinner() -> ProgressBar {
     ProgressBar::new_spinner().with_style(style(SPINNER))
 }
 
-/// Turns a spinner, and shows a message next to it.
+/// Advances a spinner, and shows a message next to it.
 pub fn spin(bar: &ProgressBar, message: &str) {
     bar.set_message(Visible(message).to_string());
     bar.enable_steady_tick(Duration::from_millis(100));

@@ -132,7 +132,8 @@ impl Serve {
         endpoints.push((listener, main.clone(), limits));
         let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
         let remembered = Remembered::new(&self.storage);
-        // Once the address is printed, clients may rely on the service to start, unless the stored entries cannot be read.
+        // Anything that can fail has to fail before the address is printed: clients may then rely on the service to start, unless the
+        // stored entries cannot be read.
         let metrics = self.metrics.metrics();
         let limiter = self.downloads.limiter(files.downloads);
         let spool = self.disk_space.spool(self.storage.dir());
@@ -223,7 +224,7 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What the service is to do at once, as far as it needs open files.
+    /// The configured concurrency, as far as it needs open files.
     fn file_demand(&self) -> FileDemand {
         FileDemand {
             connections: self.connections.max_connections(),

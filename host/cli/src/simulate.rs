@@ -36,7 +36,7 @@ pub struct Simulate {
     /// Print the exact counts, as JSON
     #[arg(long)]
     json: bool,
-    /// Draw the miss ratio curves as SVG into this file
+    /// Write the miss ratio curves to this file as SVG
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PlotFile>,
     /// The maximum number of concurrent replays; by default, one per processor

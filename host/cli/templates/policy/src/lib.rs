@@ -1,4 +1,4 @@
-//! An eviction policy: entries wait in a queue, and the first one is evicted first.
+//! An eviction policy: entries are kept in a queue, and evicted from its front.
 //!
 //! `wit/eviction.wit` defines what a policy must do. `Ranking` is the algorithm; the rest connects it to WebAssembly.
 
@@ -170,7 +170,7 @@ mod tests {
     use super::exports::media_cache::policy::eviction::MediaKind;
     use super::*;
 
-    /// A ranking with the entries 0 to 2, of which 0 was requested.
+    /// A ranking with the entries 0 to 2. Entry 0 was requested.
     fn ranking(options: &[(&str, &str)]) -> Ranking {
         let mut ranking = Ranking::new(30, &owned(options)).unwrap();
         (0..3).for_each(|id| ranking.insert(&entry(id, 10)));
