@@ -7,7 +7,7 @@ use media_cache::policy::{Entry, Event, MediaKind, Placement};
 /// The maximum number of list elements shown.
 const MAX_SHOWN: usize = 12;
 
-/// A call of a policy.
+/// A call to a policy.
 #[derive(Clone, Debug)]
 pub(crate) enum Call {
     Restore(Vec<Entry>),

@@ -16,7 +16,7 @@ const SHOWN_CALLS: usize = 7;
 pub(crate) struct CallLog {
     /// The number of calls.
     pub calls: u64,
-    /// The number of answered calls of `place` and `evict`.
+    /// The number of answered calls to `place` and `evict`.
     pub decisions: u64,
     last: VecDeque<(Call, Option<Answer>)>,
     /// All answers, if recording is enabled.

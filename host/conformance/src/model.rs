@@ -20,7 +20,7 @@ pub(crate) struct Model {
     ids: FingerprintMap<u64>,
     /// Free ids below `next_id`. The last one is used first.
     free_ids: Vec<u64>,
-    /// The lowest id that was never used.
+    /// The lowest id that has never been used.
     next_id: u64,
 }
 

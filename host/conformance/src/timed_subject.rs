@@ -15,9 +15,9 @@ pub(crate) struct TimedSubject {
 /// The processor time of calls, by kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CallTimes {
-    /// Calls of `place`, per decision.
+    /// Calls to `place`, per decision.
     pub decisions: CpuTime,
-    /// Calls of `restore` and `observe`, per entry and event.
+    /// Calls to `restore` and `observe`, per entry and event.
     pub updates: CpuTime,
     /// The longest call, including `evict`.
     pub longest: Duration,

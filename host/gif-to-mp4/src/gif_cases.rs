@@ -1,5 +1,5 @@
-//! Unusual and damaged GIFs, and how they are shown. The pictures are those of Chromium 156; where this crate deliberately differs, the
-//! case says so.
+//! Unusual and damaged GIFs, and how they are shown. The expected images are those that Chromium 156 displays; where this crate
+//! deliberately differs, the case says so.
 
 use crate::canvas::{BACKDROP, Pixel};
 use crate::convert_error::ConvertError;
@@ -264,8 +264,8 @@ fn file_ends_at_the_first_bytes_that_are_not_a_block() {
         ("trailer and zeros", with_end(&[&[0x3b], &[0; 50][..]].concat()), two),
         ("two trailers", with_end(&[0x3b, 0x3b]), two),
         ("a page", with_end(b"<html>"), two),
-        ("a frame behind the trailer", with_end(&[TRAILER, &one_more].concat()), two),
-        ("a frame behind garbage", between, two),
+        ("a frame after the trailer", with_end(&[TRAILER, &one_more].concat()), two),
+        ("a frame after garbage", between, two),
         ("half an extension", with_end(&[0x21, 0xfe, 5, b'a']), two),
         ("half a control", with_end(&[0x21, 0xf9, 4, 0]), two),
         ("a separator", with_end(&[0x2c]), two),

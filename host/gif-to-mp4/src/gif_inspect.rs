@@ -1,5 +1,5 @@
-//! The first pass over a GIF: its headers only. No image data is decompressed and no allocation grows with the size of the picture,
-//! so rejecting a hostile file costs no more than walking through its blocks.
+//! The first pass over a GIF: its headers only. No image data is decompressed and no allocation grows with the size of the image, so
+//! rejecting a hostile file costs no more than walking through its blocks.
 
 use crate::animation_info::{AnimationInfo, Inspection};
 use crate::convert_error::ConvertError;

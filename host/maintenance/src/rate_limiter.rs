@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// A limit shared by threads. After reading a piece, a thread waits for the rest of the time that reading it at the maximum rate takes.
 pub(crate) struct RateLimiter {
     bytes_per_second: Option<u64>,
-    /// When reading all pieces so far would end at the maximum rate.
+    /// The time at which reading all pieces so far would be complete at the maximum rate.
     paid_until: Mutex<Instant>,
 }
 

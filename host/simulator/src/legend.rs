@@ -30,7 +30,7 @@ fn width(character: char) -> usize {
     if character < '\u{1100}' { 1 } else { 2 }
 }
 
-/// The picture with titles for the labels that are shortened. `labels` has each label and its name, in the order of the legend.
+/// The SVG with titles for the shortened labels. `labels` has each label and its name, in the order of the legend.
 pub(crate) fn with_titles<'a>(svg: &str, labels: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> String {
     let mut titled = String::with_capacity(svg.len());
     // Several names may have the same label. Each chart has all of them in the same order.

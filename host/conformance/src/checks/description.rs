@@ -146,7 +146,7 @@ fn survives_odd_values(context: &Context, description: &Description) -> CheckRes
     }
     match accepted + refused {
         0 => Ok("it has no options".into()),
-        tried => Ok(format!("{tried} odd values, of which {refused} were refused")),
+        tried => Ok(format!("{tried} odd values, {refused} of which were refused")),
     }
 }
 
