@@ -131,7 +131,7 @@ impl Inner {
                 Err(timed_out) => timed_out.into(),
             };
             if let Some(&busy) = find_cause::<AddressBusy>(&*error) {
-                // It was available when the connection was begun.
+                // The address was available when the connection was begun.
                 first_busy.get_or_insert(busy);
                 let tried = addresses.len();
                 addresses.retain(|&address| address != busy.0);

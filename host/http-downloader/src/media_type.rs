@@ -48,8 +48,8 @@ const MAX_NAME_BYTES: usize = 127;
 /// Only text keeps its `charset`, as in `text/plain; charset=utf-8`, since the bytes may be unreadable without it.
 ///
 /// If the header is missing, invalid or generic (such as `application/octet-stream`), the type is recognised from `start`, the first bytes
-/// of the body, of which 8 KiB suffice. The type of unrecognised bytes is `application/octet-stream`. Bytes that are unmistakably those of
-/// an image, audio or video also override a header that declares text, JSON, XML, or another image, audio or video.
+/// of the body (8 KiB suffice). The type of unrecognised bytes is `application/octet-stream`. Bytes that are unmistakably those of an
+/// image, audio or video also override a header that declares text, JSON, XML, or another image, audio or video.
 #[must_use]
 pub fn media_type(header: Option<&str>, start: &[u8]) -> String {
     let start = &start[..start.len().min(SNIFFED_BYTES)];

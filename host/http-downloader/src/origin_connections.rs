@@ -26,7 +26,7 @@ use crate::limiter_options::LimiterOptions;
 use crate::origin_stream::{OriginStream, is_http2, is_quiet};
 
 /// How long an unused connection is kept. Common servers close theirs after 5 seconds (Apache, Node.js), and a request that is sent at that
-/// moment is lost. If the origin states a time, four fifths of it are the limit, too.
+/// moment is lost. If the origin states a time, four fifths of that time is a limit as well.
 const KEEP_IDLE: Duration = Duration::from_secs(4);
 
 /// The maximum number of idle connections, regardless of the limit on concurrent downloads.
@@ -77,7 +77,7 @@ struct ExpiryTask {
     wakes: Instant,
 }
 
-/// Held by the task with this number, in this runtime.
+/// The task with this number, in this runtime. Dropped when the task ends.
 struct Expiry {
     shared: Weak<Shared>,
     runtime: runtime::Id,
@@ -92,7 +92,7 @@ impl Expiry {
         }
     }
 
-    /// Closes the connections that have expired, of all runtimes. Returns when the next one does.
+    /// Closes the expired connections of all runtimes. Returns the time at which the next one expires.
     fn next(&self) -> Option<Instant> {
         let shared = self.shared.upgrade()?;
         let mut idle = shared.idle();
@@ -100,7 +100,7 @@ impl Expiry {
             return None;
         }
         let next = idle.list.remove_expired(Instant::now());
-        // Under the same lock, so that the next connection is kept with another task if this one ends.
+        // Under the same lock, so that if this task ends, the next connection that becomes idle starts another one.
         match next {
             Some(wakes) => idle.expiry.insert(self.runtime, ExpiryTask { number: self.number, wakes }),
             None => idle.expiry.remove(&self.runtime),
@@ -118,7 +118,7 @@ impl Idle {
 
 impl Drop for Expiry {
     fn drop(&mut self) {
-        // If its runtime ends, so do its connections. Others are opened again when they are needed.
+        // When a runtime ends, its connections are closed. Others are opened again when they are needed.
         let Some(shared) = self.shared.upgrade() else { return };
         let mut idle = shared.idle();
         if idle.has_task(self) {
@@ -245,8 +245,8 @@ impl ConnectionPool {
         OriginConnection { pool: self.clone(), key: self.key(uri, address), open }
     }
 
-    /// Whether a new connection may use HTTP/2. There are no more such connections than there may be downloads, apart from some that are
-    /// opened at the same time. Unlike those of HTTP/1, idle ones cannot be closed to make room for others.
+    /// Whether a new connection may use HTTP/2. There are at most as many such connections as downloads are allowed, apart from some that
+    /// are opened at the same time. Unlike those of HTTP/1, idle ones cannot be closed to make room for others.
     pub(crate) fn may_open_http2(&self) -> bool {
         self.connections.0.open_http2.load(Ordering::Relaxed) < self.limits.max_downloads.get()
     }

@@ -28,9 +28,9 @@ pub(crate) fn is_quiet(stream: &mut OriginStream) -> bool {
     read.is_pending() && has_received_nothing(tcp_of(stream))
 }
 
-/// Has the connection fail if the origin does not acknowledge within this time what it is sent, because it has disappeared. Over a
-/// connection that has been idle, nothing else would tell before the origin's time to answer is over. Whole milliseconds, at least one;
-/// only on Linux.
+/// Makes the connection fail if the origin does not acknowledge sent data within this time, because it has disappeared. On a connection
+/// that has been idle, this would otherwise be noticed only when the time for the response is over. The time is in whole milliseconds, at
+/// least one. Only on Linux.
 pub(crate) fn limit_unacknowledged(stream: &OriginStream, time: Duration) -> io::Result<()> {
     #[cfg(any(target_os = "android", target_os = "linux"))]
     SockRef::from(tcp_of(stream)).set_tcp_user_timeout(Some(time))?;

@@ -108,7 +108,7 @@ static FORMATS: [&Format; 30] = [
 /// Bytes at an offset.
 type Part = (usize, &'static [u8]);
 
-/// How many bytes settle all signatures but a few: three packets of a transport stream begin among them.
+/// The number of bytes that settle all but a few signatures: they include the beginnings of three packets of a transport stream.
 const SETTLED_BYTES: usize = 389;
 
 /// Signatures at fixed offsets, all parts of which must match.
@@ -198,8 +198,8 @@ impl Signature {
         }
     }
 
-    /// Whether more than [`SETTLED_BYTES`] change nothing about a signature that is not at a fixed offset. Ogg files have several first
-    /// pages, and what is likely may become certain.
+    /// Whether bytes after the first [`SETTLED_BYTES`] cannot change a signature that is not at a fixed offset. An Ogg file has several
+    /// first pages, and a likely signature may become certain.
     fn is_final(&self) -> bool {
         self.is_certain && (self.format != &OGG || self.mimetype == "video/ogg")
     }

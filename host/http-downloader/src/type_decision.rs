@@ -45,8 +45,8 @@ impl TypeDecision {
         Ok(mimetype)
     }
 
-    /// The media type of a body of which only these bytes have arrived. `None` if further bytes could change the type or cause a refusal:
-    /// this type is stored.
+    /// The media type of a body whose first bytes are these. `None` if further bytes could change the type or cause a refusal, since the
+    /// returned type is stored.
     pub fn decide_early(&self, start: &[u8]) -> Option<String> {
         let may_change = begins_like_markup(start) || !is_settled(self.content_type.as_deref(), start);
         if may_change { None } else { self.decide(start).ok() }
@@ -92,7 +92,7 @@ mod tests {
             (Some("text/plain"), text.as_bytes(), Some("text/plain")),
             // A transport stream begins with a G.
             (Some("text/plain"), b"Great words and more words", None),
-            // After the first letters, it may still be an archive, whose mark comes later.
+            // After the first letters, it may still be an archive, whose signature comes later.
             (None, b"words and more words", None),
             (None, text.as_bytes(), Some("application/octet-stream")),
             (None, &mp3[..400], None),

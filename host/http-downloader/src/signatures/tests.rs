@@ -105,7 +105,7 @@ fn type_of_each_signature_belongs_to_its_format() {
     }
 }
 
-/// Files that begin like one format, and go on like another as far as that is possible.
+/// Files that begin like one format, and continue like another, as far as possible.
 fn mixed_files() -> Vec<Vec<u8>> {
     let fixed = SIGNATURES.iter().map(|(parts, ..)| parts.to_vec());
     let rest: [&[u8]; 9] = [

@@ -32,7 +32,7 @@ pub(crate) fn acceptor(protocol: &str) -> TlsAcceptor {
     acceptor_of(&[protocol])
 }
 
-/// Accepts TLS connections for these protocols, of which the first is preferred.
+/// Accepts TLS connections for these protocols, the preferred one first.
 fn acceptor_of(protocols: &[&str]) -> TlsAcceptor {
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(KEY));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -188,7 +188,7 @@ async fn kept_connection_counts_against_the_limit_of_its_address() {
 }
 
 #[tokio::test]
-async fn connections_use_http_1_while_too_many_of_http_2_are_open() {
+async fn connections_use_http_1_while_too_many_http_2_connections_are_open() {
     let limits = LimiterOptions { max_downloads: NonZeroUsize::MIN, ..LimiterOptions::default() };
     let limiter = Some(ConcurrencyLimiter::new(limits));
     let downloader = trusting_downloader(HttpOptions { limiter, ..HttpOptions::default() });

@@ -67,7 +67,7 @@ fn conditions(head: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn conditional_request_sends_the_validators_and_may_be_answered_with_304() {
+async fn conditional_request_sends_the_validators_and_may_receive_304() {
     let (heads, mut requests) = mpsc::unbounded_channel();
     let address = start_origin(move |stream, head: String| {
         heads.send(head.clone()).unwrap();

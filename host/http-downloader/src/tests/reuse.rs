@@ -292,7 +292,7 @@ async fn connection_with_a_partially_received_tls_record_is_not_reused() {
             stream.flush().await.unwrap();
             if kept.is_empty() {
                 client.idle(1).await;
-                // A record with 64 bytes of application data, of which two arrive.
+                // A record with 64 bytes of application data, only two of which arrive.
                 stream.get_mut().0.write_all(&[23, 3, 3, 0, 64, 1, 2]).await.unwrap();
                 let client = stream.get_ref().0.peer_addr().unwrap();
                 while unread_bytes(client) == 0 {

@@ -133,7 +133,7 @@ async fn truncated_body_is_not_requested_again() {
     assert!(seen.try_recv().is_err());
 }
 
-/// Has a socket drop whatever arrives, so that to its peer it is gone without a word.
+/// Makes a socket drop everything that arrives, so that to its peer it seems to have disappeared.
 #[cfg(target_os = "linux")]
 fn disappear(stream: &TcpStream) {
     const RETURN: u16 = 6;
@@ -169,13 +169,13 @@ async fn request_over_a_connection_whose_origin_has_disappeared_is_sent_once_mor
     assert_eq!(client.counts(), (0, 1));
 }
 
-/// Has a listener and the connections that it accepts drop segments with data, but not the handshakes.
+/// Makes a listener and the connections that it accepts drop segments with data, but not the handshakes.
 #[cfg(target_os = "linux")]
 fn drop_data(listener: &TcpListener) {
     const LOAD_LENGTH: u16 = 0x80;
     const JUMP_IF_GREATER: u16 = 0x25;
     const RETURN: u16 = 6;
-    /// In bytes.
+    /// The maximum length of a TCP header, in bytes.
     const LARGEST_TCP_HEADER: u32 = 60;
     let filter = [
         SockFilter::new(LOAD_LENGTH, 0, 0, 0),

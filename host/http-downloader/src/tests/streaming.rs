@@ -121,7 +121,7 @@ async fn type_of_a_slow_body_is_decided_one_second_after_the_first_byte() {
     assert_eq!(media.body.bytes().await.unwrap(), picture(5000));
 }
 
-/// Two frames of MPEG audio, of which the first one alone is not yet one for sure.
+/// Two frames of MPEG audio. The first one alone is not enough to be certain of the type.
 fn mp3() -> Vec<u8> {
     [b"\xff\xfb\x90\x64".as_slice(), &[0; 413]].concat().repeat(2)
 }
