@@ -18,8 +18,8 @@ pub struct BlobHandle {
     _held: Arc<Held>,
 }
 
-/// Is dropped with the component's last handle to a blob, also when the component has trapped and its whole table is dropped. Readers may
-/// still hold the blob, so its file is watched from then on, in case it is removed.
+/// Dropped with the component's last handle to a blob, even if the component has trapped and its whole table is dropped. Readers may still
+/// hold the blob, so its file is watched from then on, in case it is removed.
 struct Held {
     blob: Arc<Blob>,
     removed: Arc<RemovedFiles>,

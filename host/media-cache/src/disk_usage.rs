@@ -134,7 +134,7 @@ pub(crate) struct RemovedFiles(Mutex<Watched>);
 #[derive(Default)]
 struct Watched {
     blobs: Vec<WeakBlob>,
-    /// Once this many blobs are watched, those that are no longer held by anyone are dropped from the list.
+    /// Once this many blobs are watched, those that are no longer in use are dropped from the list.
     limit: usize,
 }
 

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// An operation may take one more time limit for each multiple of this size, since a body of several gigabytes takes a while on any disk.
+/// An operation gets one additional time limit for each multiple of this size, since a body of several gigabytes takes a while on any disk.
 const BYTES_PER_LIMIT: u64 = 4 << 20;
 
 /// The operations in progress.

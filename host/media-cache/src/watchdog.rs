@@ -63,7 +63,7 @@ impl Silence {
     }
 }
 
-/// Watches the thread, as long as it accepts requests and someone can send them.
+/// Watches the thread, as long as it accepts requests and there is a sender.
 pub(crate) async fn watch(
     heartbeat: Arc<Heartbeat>,
     availability: Arc<Availability>,

@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(response.headers()["last-modified"], "Fri, 31 Dec 9999 23:59:59 GMT");
     }
 
-    /// Media of which ten bytes have arrived, and the writer for the rest.
+    /// Media whose first ten bytes have arrived, and the writer for the rest.
     async fn arriving(announced: Option<u64>) -> (Media, ArrivingBody) {
         let mut body = SpooledBody::new(1000, Spool::temporary(), announced);
         body.append("0123456789".into()).await.unwrap();

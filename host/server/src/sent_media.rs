@@ -1,4 +1,4 @@
-//! Counts the bytes of media that are sent, and the responses that end before all of it is.
+//! Counts the bytes of media that are sent, and the responses that end early.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ pub(crate) struct SentCounters {
     pub bytes: Counter,
     /// Responses whose media could not be read to its end.
     pub failed: Counter,
-    /// Responses that clients did not take to their end.
+    /// Responses that clients abandoned before their end.
     pub abandoned: Counter,
 }
 

@@ -6,7 +6,7 @@
 //! mode 0700.
 //!
 //! Paths stay below the directory: `..`, absolute paths and symbolic links are not followed. A file with several names is not opened for
-//! writing, since someone may have planted one of the names to have another file overwritten.
+//! writing, since one of the names may have been planted to overwrite another file.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

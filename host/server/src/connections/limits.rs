@@ -6,9 +6,9 @@ use std::time::Duration;
 /// Limits on the resources that clients may use. The defaults are those of `media-cache serve`.
 #[derive(Clone, Debug)]
 pub struct ClientLimits {
-    /// The maximum number of open connections. Further ones are answered with 503 and closed. Default 4096.
+    /// The maximum number of open connections. Further ones are rejected with 503 and closed. Default 4096.
     pub max_connections: NonZeroUsize,
-    /// The maximum number of open connections from one address, or from one IPv6 /64 network. Further ones are answered with 429 and
+    /// The maximum number of open connections from one address, or from one IPv6 /64 network. Further ones are rejected with 429 and
     /// closed. Default: no limit, since all clients of a reverse proxy have its address.
     pub max_connections_per_address: Option<NonZeroUsize>,
     /// How long the head of a request may take to arrive, counted from its first byte, or from the start of the connection for the first
@@ -23,7 +23,7 @@ pub struct ClientLimits {
     /// client, averaged over [`patience`](Self::patience). Zero only requires that at least one byte is transferred in that time. Default
     /// 1024.
     pub min_rate: u64,
-    /// The maximum size of the head of a request, in bytes. Larger heads, and heads with more than a hundred fields, are answered with
+    /// The maximum size of the head of a request, in bytes. Larger heads, and heads with more than a hundred fields, are rejected with
     /// 431. Default 32 KiB.
     pub max_header_bytes: usize,
 }

@@ -221,7 +221,7 @@ mod tests {
         let kept = body.clone();
         measure(&downloads, async { Ok(body) }).await;
         assert_eq!(downloads.in_progress.get(), 1);
-        writer.fail(FetchError::ShortBody("it broke off".into()));
+        writer.fail(FetchError::ShortBody("the connection was closed".into()));
         drop(kept);
         while downloads.in_progress.get() > 0 {
             tokio::task::yield_now().await;
