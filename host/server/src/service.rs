@@ -116,7 +116,7 @@ impl Service {
         }
     }
 
-    /// Like [`record`](Self::record), for a request that is answered with this media. If its body is still arriving, the request is
+    /// Like [`record`](Self::record), for a request whose response contains this media. If its body is still arriving, the request is
     /// recorded once the size is known.
     pub(crate) fn record_media(&self, cache: &MediaCache, url: &str, media: &Media) {
         if self.0.extras.recorder.is_none() {
