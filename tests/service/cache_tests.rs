@@ -12,12 +12,12 @@ use media_cache_test_support::service_directory::ServiceDirectory;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A response with a picture and the current time in `Date`.
+/// A response with an image and the current time in `Date`.
 fn picture(seed: u64) -> Page {
     Page::of("image/png", png(seed)).with_header("date", &formatted(Date::from(SystemTime::now())))
 }
 
-/// A picture that expires after a while.
+/// An image that expires after a while.
 fn expiring_picture(seed: u64, lifetime: Duration) -> Page {
     picture(seed).with_header("expires", &formatted(Expires::from(SystemTime::now() + lifetime)))
 }

@@ -15,11 +15,11 @@ const COMMANDS: [&str; 9] = ["serve", "get", "put", "rm", "ls", "stats", "verify
 
 #[tokio::test]
 async fn get_reports_a_failed_download_with_its_url_and_reason() {
-    let (origin, nobody, dir) = (HttpOrigin::start().await, ClosedPort::reserve(), ServiceDirectory::create());
+    let (origin, closed, dir) = (HttpOrigin::start().await, ClosedPort::reserve(), ServiceDirectory::create());
     for (url, reason) in [
         (origin.url("/missing.png"), "404"),
         (origin.answers("/broken.png", Page::status(500)), "500"),
-        (nobody.url("/picture.png"), "cannot be reached"),
+        (closed.url("/picture.png"), "cannot be reached"),
         ("ftp://nowhere.invalid/picture.png".into(), "scheme is ftp"),
         ("no url".into(), "cannot be fetched"),
     ] {

@@ -69,7 +69,7 @@ fn httpdate(text: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn media_that_the_client_already_has_is_answered_with_not_modified() {
+async fn request_for_media_that_the_client_already_has_returns_not_modified() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;

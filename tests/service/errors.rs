@@ -72,9 +72,9 @@ async fn retry_after_of_a_busy_origin_is_passed_to_the_client() {
 
 #[tokio::test]
 async fn unreachable_origin_is_a_bad_gateway() {
-    let (nobody, dir) = (ClosedPort::reserve(), ServiceDirectory::create());
+    let (closed, dir) = (ClosedPort::reserve(), ServiceDirectory::create());
     let service = dir.serve().await;
-    let answer = service.media(&nobody.url("/picture.png?token=secret")).await;
+    let answer = service.media(&closed.url("/picture.png?token=secret")).await;
     assert!(answer.problem(502).contains("cannot be reached"));
     assert!(!answer.text().contains("secret"));
 }

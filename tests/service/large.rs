@@ -8,7 +8,7 @@ use media_cache_test_support::sha256::sha256;
 use media_cache_test_support::soon::soon;
 
 #[tokio::test]
-async fn large_picture_is_served_unchanged_before_and_after_a_restart() {
+async fn large_image_is_served_unchanged_before_and_after_a_restart() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let poster = poster(1);
     let url = origin.serves("/poster.png", "image/png", poster.clone());

@@ -125,7 +125,7 @@ async fn startup_log_names_the_version_the_address_and_the_policy() {
 }
 
 /// Sends requests of all kinds that may fail, each containing a secret, and some that succeed.
-async fn ask_with_secrets(service: &Service, origin: &HttpOrigin, nobody: &ClosedPort) {
+async fn ask_with_secrets(service: &Service, origin: &HttpOrigin, closed: &ClosedPort) {
     let query = format!("?token={SECRET}&sig={SECRET}#{SECRET}");
     for (path, page) in [
         ("/fine", Page::of("image/png", png(1))),
@@ -137,7 +137,7 @@ async fn ask_with_secrets(service: &Service, origin: &HttpOrigin, nobody: &Close
         ("/circle", Page::status(302).with_header("location", &format!("/circle?token={SECRET}&sig={SECRET}"))),
         ("/file", Page::status(302).with_header("location", &format!("file:///etc/passwd?{SECRET}"))),
         ("/login", Page::status(302).with_header("location", &format!("http://{SECRET}:{SECRET}@x.invalid/"))),
-        ("/away", Page::status(302).with_header("location", &nobody.url(&query))),
+        ("/away", Page::status(302).with_header("location", &closed.url(&query))),
     ] {
         origin.answers(&format!("{path}?token={SECRET}&sig={SECRET}"), page);
         service.media(&origin.url(&format!("{path}{query}"))).await;
@@ -145,7 +145,7 @@ async fn ask_with_secrets(service: &Service, origin: &HttpOrigin, nobody: &Close
     let address = origin.url("/x");
     let address = address.strip_prefix("http://").unwrap();
     for url in [
-        nobody.url(&format!("/x{query}")),
+        closed.url(&format!("/x{query}")),
         format!("http://x.invalid/{query}"),
         format!("http://{SECRET}:{SECRET}@{address}{query}"),
         format!("ftp://x.invalid/{query}"),
@@ -185,12 +185,12 @@ async fn ask_with_secrets(service: &Service, origin: &HttpOrigin, nobody: &Close
 async fn secrets_are_never_logged() {
     for format in ["text", "json"] {
         for urls in ["host", "path"] {
-            let (origin, dir, nobody) = (HttpOrigin::start().await, ServiceDirectory::create(), ClosedPort::reserve());
+            let (origin, dir, closed) = (HttpOrigin::start().await, ServiceDirectory::create(), ClosedPort::reserve());
             let logging = ["--log-format", format, "--log-requests", "all", "--log-urls", urls];
             let arguments = [&["--listen", "127.0.0.1:0", "--allow-address", "127.0.0.0/8"][..], &logging].concat();
             let variables = [("RUST_LOG", "media_cache=trace")];
             let service = Service::start_in(&dir.path(""), &variables, &arguments).await;
-            ask_with_secrets(&service, &origin, &nobody).await;
+            ask_with_secrets(&service, &origin, &closed).await;
             service.signal(Signal::TERM);
             service.wait_for_log("stopped").await;
             let log = service.log();

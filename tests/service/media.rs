@@ -1,4 +1,4 @@
-//! Pictures and videos are fetched once and returned unchanged; animations are returned as videos.
+//! Images and videos are fetched once and returned unchanged; animations are returned as videos.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use media_cache_test_support::sha256::sha256;
 use media_cache_test_support::videos::{frame_times, mp4};
 
 #[tokio::test]
-async fn picture_is_downloaded_once_and_served_unchanged() {
+async fn image_is_downloaded_once_and_served_unchanged() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = png(1);
     let url = origin.serves("/picture.png", "image/png", picture.clone());

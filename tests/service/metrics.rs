@@ -126,11 +126,11 @@ async fn policy_call_counter_is_not_reset_by_a_swap() {
 
 #[tokio::test]
 async fn downloads_and_conversions_are_counted_by_outcome() {
-    let (origin, dir, nobody) = (HttpOrigin::start().await, ServiceDirectory::create(), ClosedPort::reserve());
+    let (origin, dir, closed) = (HttpOrigin::start().await, ServiceDirectory::create(), ClosedPort::reserve());
     let service = dir.serve().await;
     service.media(&origin.serves("/a.png", "image/png", photo(1))).await.is("miss");
     service.media(&origin.url("/missing.png")).await.problem(404);
-    service.media(&nobody.url("/b.png")).await.problem(502);
+    service.media(&closed.url("/b.png")).await.problem(502);
     let animation = gif(&[10, 10]);
     service.media(&origin.serves("/c.gif", "image/gif", animation.clone())).await.is("miss");
     let broken = &animation[..animation.len() / 2];
@@ -193,7 +193,7 @@ async fn incomplete(service: &Service, reason: &str) -> f64 {
 }
 
 #[tokio::test]
-async fn response_that_ends_early_is_counted_by_whose_fault_it_is() {
+async fn response_that_ends_early_is_counted_by_reason() {
     let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--max-memory-items", "0"]).await;
     let picture = [b"\x89PNG\r\n\x1a\n".as_slice(), &noise(1, 8 << 20)].concat();
@@ -203,7 +203,7 @@ async fn response_that_ends_early_is_counted_by_whose_fault_it_is() {
     origin.close();
     assert!(soon(response.bytes()).await.is_err());
     soon(async { while incomplete(&service, "failed").await != 1.0 {} }).await;
-    // By the hit lane, by the router, and by either to its end.
+    // Responses of the hit lane and of the router are counted when they are abandoned; complete responses and those to HEAD are not.
     assert_eq!(service.put(NOWHERE, "image/png", picture).await.status, 201);
     for (number, header) in [(1.0, ""), (2.0, "X-Unknown: 1\r\n")] {
         service.media(NOWHERE).await.is("hit");

@@ -8,7 +8,7 @@ use media_cache_test_support::images::png;
 use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::soon::soon;
 
-/// A picture with a `Cache-Control`.
+/// An image with a `Cache-Control`.
 fn picture(cache_control: &str) -> Page {
     Page::of("image/png", png(1)).with_header("cache-control", cache_control)
 }

@@ -12,8 +12,7 @@ async fn value(service: &Service, name: &str) -> f64 {
     Scrape::of(service).await.sum(name, &[])
 }
 
-/// Downloads two pictures, and waits for this number of idle connections in between. Returns the number of requests over reused
-/// connections.
+/// Downloads two images, and waits for this number of idle connections in between. Returns the number of requests over reused connections.
 async fn reused(arguments: &[&str], idle: f64) -> f64 {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(arguments).await;

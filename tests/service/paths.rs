@@ -18,7 +18,7 @@ async fn healthz_reports_alive_and_readyz_reports_ready() {
 }
 
 #[tokio::test]
-async fn unknown_path_is_answered_with_the_known_paths() {
+async fn response_to_an_unknown_path_lists_the_known_paths() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     for path in ["/", "/media/", "/media/x", "/stats/x", "/metrics/x"] {
@@ -30,7 +30,7 @@ async fn unknown_path_is_answered_with_the_known_paths() {
 }
 
 #[tokio::test]
-async fn unsupported_method_is_answered_with_the_allowed_methods() {
+async fn response_to_an_unsupported_method_lists_the_allowed_methods() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let media = media_path("https://nowhere.invalid/a.png");

@@ -72,12 +72,12 @@ fn queries() -> Vec<String> {
 
 /// The series of a service after a hit, misses and failed downloads, and `up`, which Prometheus adds.
 async fn scraped() -> Vec<Series> {
-    let (origin, dir, nobody) = (HttpOrigin::start().await, ServiceDirectory::create(), ClosedPort::reserve());
+    let (origin, dir, closed) = (HttpOrigin::start().await, ServiceDirectory::create(), ClosedPort::reserve());
     let service = dir.serve().await;
     let url = origin.serves("/a.png", "image/png", png(1));
     service.media(&url).await.is("miss");
     service.media(&url).await.is("hit");
-    service.media(&nobody.url("/b.png")).await.problem(502);
+    service.media(&closed.url("/b.png")).await.problem(502);
     service.media(&origin.answers("/c.png", Page::status(418))).await.problem(502);
     service.media("http://10.1.2.3/d.png").await.problem(403);
     let text = String::from_utf8(service.get("/metrics").await.body.to_vec()).unwrap();

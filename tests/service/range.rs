@@ -83,7 +83,7 @@ async fn range_beyond_the_end_is_refused_with_the_length() {
 }
 
 #[tokio::test]
-async fn unsupported_ranges_are_answered_with_the_whole_media() {
+async fn unsupported_ranges_return_the_whole_media() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;

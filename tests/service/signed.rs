@@ -16,7 +16,8 @@ const DOCUMENT: &str = include_str!("../../docs/security.md");
 
 const KEY: &str = "correct horse battery staple";
 
-/// HMAC-SHA-256 with that key of `media-cache-v1`, `1900000000` and `https://example.com/ä?x=1&y=%20#z`, as computed by Python's `hmac`.
+/// The HMAC-SHA-256, with this key, of `media-cache-v1`, `1900000000` and `https://example.com/ä?x=1&y=%20#z`, as computed by Python's
+/// `hmac`.
 const SIGNED: &str = "09f9e253989d66751041714df4de40bffe52e687731e2eb7ac84a80c594f166c";
 
 /// A file with keys.

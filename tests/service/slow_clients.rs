@@ -38,7 +38,7 @@ async fn silent_connection_is_closed_without_a_response() {
 }
 
 #[tokio::test]
-async fn incomplete_request_head_is_answered_with_408() {
+async fn incomplete_request_head_is_rejected_with_408() {
     let dir = ServiceDirectory::create();
     let service = serve(&dir, &["--header-timeout-seconds", "1"]).await;
     for half in ["GET /hea", "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Half: "] {
@@ -50,7 +50,7 @@ async fn incomplete_request_head_is_answered_with_408() {
 }
 
 #[tokio::test]
-async fn slowly_arriving_request_head_is_answered_with_408() {
+async fn slowly_arriving_request_head_is_rejected_with_408() {
     let dir = ServiceDirectory::create();
     let service = serve(&dir, &["--header-timeout-seconds", "1"]).await;
     let mut client = RawClient::connect(&service).await;
@@ -81,7 +81,7 @@ async fn idle_timeout_and_header_timeout_of_a_kept_connection_are_separate() {
 }
 
 #[tokio::test]
-async fn request_body_below_the_minimum_rate_is_answered_with_408() {
+async fn request_body_below_the_minimum_rate_is_rejected_with_408() {
     let dir = ServiceDirectory::create();
     let service = serve(&dir, &["--slow-client-seconds", "1"]).await;
     for framing in ["Content-Length: 100000", "Transfer-Encoding: chunked"] {

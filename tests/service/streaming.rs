@@ -11,7 +11,7 @@ use media_cache_test_support::service_process::Service;
 use media_cache_test_support::soon::soon;
 use reqwest::Response;
 
-/// Bytes that are recognised as a picture.
+/// Bytes that are recognised as an image.
 fn picture(length: usize) -> Vec<u8> {
     [b"\x89PNG\r\n\x1a\n".as_slice(), &noise(1, length - 8)].concat()
 }
@@ -140,8 +140,8 @@ async fn response_ends_with_an_error_and_nothing_is_stored_if_the_download_is_in
     }
 }
 
-/// Requests a body that an origin sends garbled after its beginning, over this version of HTTP. Returns the head of the response, and
-/// the bytes after it.
+/// Requests a body that the origin corrupts after its beginning, over this version of HTTP. Returns the head of the response, and the bytes
+/// after it.
 async fn garbled(protocol: &str, framing: &str, start: &[u8], rest: &[u8]) -> (String, Vec<u8>) {
     let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
@@ -150,7 +150,7 @@ async fn garbled(protocol: &str, framing: &str, start: &[u8], rest: &[u8]) -> (S
     origin.send(start);
     let mut client = RawClient::connect(&service).await;
     client.send(format!("GET {} {protocol}\r\nHost: x\r\nConnection: close\r\n\r\n", media_path(&url))).await;
-    // It is garbled only when responses have begun. Otherwise it would be requested again.
+    // The body is corrupted only after the responses have begun. Otherwise it would be requested again.
     let other = begin(&service, Method::GET, &url).await;
     soon(async { while service.stats().await["media_cache"]["misses"] != 2 {} }).await;
     let mut received = Vec::new();
@@ -176,7 +176,7 @@ async fn response_of_a_download_with_garbled_chunks_is_never_complete() {
         let (head, body) = garbled("HTTP/1.1", "Transfer-Encoding: chunked", &start, rest).await;
         assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("transfer-encoding: chunked"), "{head}");
         assert!(body.len() > 20_000 && !body.ends_with(b"0\r\n\r\n"), "{} bytes after {rest_text:?}", body.len());
-        // Without chunks, the end of the body would look like one.
+        // HTTP/1.0 has no chunks, so a truncated body would look complete.
         let (head, body) = garbled("HTTP/1.0", "Transfer-Encoding: chunked", &start, rest).await;
         assert!(head.contains(" 502 ") && head.contains("content-type: application/problem+json"), "{head}");
         let length = format!("content-length: {}\r\n", body.len());

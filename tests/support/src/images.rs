@@ -1,4 +1,4 @@
-//! Pictures and animations, generated from seeds.
+//! Images and animations, generated from seeds.
 
 use gif::{Encoder, Frame, Repeat};
 
@@ -17,19 +17,19 @@ pub fn png_of(seed: u64, width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
-/// A small picture.
+/// A small image.
 #[must_use]
 pub fn png(seed: u64) -> Vec<u8> {
     png_of(seed, 16, 16)
 }
 
-/// A picture of about 100 KB.
+/// An image of about 100 KB.
 #[must_use]
 pub fn photo(seed: u64) -> Vec<u8> {
     png_of(seed, 182, 182)
 }
 
-/// A picture of more than 5 MiB, which is too large to be kept in memory while it is received.
+/// An image of more than 5 MiB, which is too large to be kept in memory while it is received.
 #[must_use]
 pub fn poster(seed: u64) -> Vec<u8> {
     let png = png_of(seed, 1400, 1400);

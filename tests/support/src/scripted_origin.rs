@@ -44,7 +44,7 @@ impl ScriptedOrigin {
         self.answers(url, move || Ok(media.clone()));
     }
 
-    /// Serves bytes as a picture at a URL.
+    /// Serves bytes as an image at a URL.
     pub fn serves_bytes(&self, url: &str, bytes: Vec<u8>) {
         self.serves(url, fetched(bytes, "image/png", "picture.png"));
     }
