@@ -27,7 +27,7 @@ const LOAD: &str = "
     const event = (player, name) => new Promise(happens => player.addEventListener(name, happens, { once: true }));";
 
 #[tokio::test]
-async fn pictures_are_displayed() {
+async fn images_are_displayed() {
     let Some(stage) = Stage::set_up(&[]).await else { return };
     for (mimetype, bytes, size) in pictures() {
         let path = stage.stores(mimetype, mimetype, bytes).await;
@@ -48,7 +48,7 @@ async fn svg_with_a_script_is_displayed_without_executing_the_script() {
 }
 
 #[tokio::test]
-async fn text_is_not_displayed_as_a_picture() {
+async fn text_is_not_displayed_as_an_image() {
     let Some(stage) = Stage::set_up(&[]).await else { return };
     let path = stage.stores("words.txt", "text/plain", "words").await;
     for url in stage.urls(&path) {

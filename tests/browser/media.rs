@@ -6,10 +6,10 @@ use media_cache_test_support::videos::mp4;
 /// The number of bytes in [`long_video()`] between its frames and their index.
 const GAP: u32 = 8 << 20;
 
-/// A picture, its type, and its width and height.
+/// An image: its type, its bytes, and its width and height.
 pub type Picture = (&'static str, Vec<u8>, [u32; 2]);
 
-/// One picture in each format.
+/// One image in each format.
 pub fn pictures() -> Vec<Picture> {
     vec![
         ("image/png", png(1), [16, 16]),

@@ -45,7 +45,7 @@ async fn media_with_active_content_is_saved_on_navigation() {
 }
 
 #[tokio::test]
-async fn pictures_video_and_audio_are_displayed() {
+async fn images_video_and_audio_are_displayed() {
     let Some(stage) = Stage::set_up(&[]).await else { return };
     // The browser creates a document for these. Its load event waits for the media.
     let size = "(shown => [document.contentType, shown.naturalWidth ?? (shown.readyState && shown.videoWidth)])

@@ -2,7 +2,7 @@
 
 use media_cache_test_support::workspace::{workspace_file, workspace_path};
 
-/// The directories with documents for people.
+/// The directories that contain documents.
 const DIRECTORIES: [&str; 5] = ["", "docs", "bench/compare", "fuzz", "host/cli/templates/policy"];
 
 /// A fenced block.
@@ -45,7 +45,7 @@ pub fn blocks(page: &str) -> Vec<Block> {
 
 #[test]
 fn every_block_states_its_language() {
-    // A shell block with another name would not be run.
+    // A shell block with another language would not be run.
     let known = ["console", "html", "ini", "json", "mermaid", "nginx", "promql", "rust,no_run", "sh", "text", "toml", "yaml"];
     for page in pages() {
         for Block { line, language, .. } in blocks(&page) {

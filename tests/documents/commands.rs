@@ -11,7 +11,7 @@ use crate::placeholders::{OTHER_TOML, PLACEHOLDERS, SKIPPED};
 use crate::plan::{Plan, Step};
 use crate::stage::Stage;
 
-/// What the commands of a page print, besides other things.
+/// Text that the output of a page's commands must contain.
 const PRINTED: [(&str, &str); 6] = [
     ("README.md", r#""total_entries":1"#),
     ("README.md", r#""https://example.com/b.png""#),
@@ -69,7 +69,7 @@ fn assert_same(printed: &str, documented: &str) {
 
 #[tokio::test]
 async fn every_documented_command_runs() {
-    // Each page runs its commands one after the other. A task of its own lets the other pages go on if one fails.
+    // The commands of a page run one after the other. Each page has a separate task, so that the others continue if one fails.
     let runs = stream::iter(pages()).map(async |page| (page.clone(), tokio::spawn(async move { run(&page).await }).await));
     let runs: Vec<_> = runs.buffer_unordered(4).collect().await;
     let failed: Vec<_> = runs.into_iter().filter(|(_, run)| run.is_err()).map(|(page, _)| page).collect();

@@ -1,4 +1,4 @@
-//! What the documents say about the components: what they import, and which WIT they vendor.
+//! Checks the documented facts about components: their imports, and the version of the vendored WIT.
 
 use std::path::Path;
 use std::process::Command;

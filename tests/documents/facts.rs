@@ -1,4 +1,4 @@
-//! What the documents list exists, and what exists is listed.
+//! Checks that everything the documents list exists, and that everything that exists is listed.
 
 use std::path::{Path, PathBuf};
 

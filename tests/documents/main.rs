@@ -1,4 +1,4 @@
-//! Checks documents against the code: their commands run, and what they list exists.
+//! Checks documents against the code: that their commands run, and that everything they list exists.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 

@@ -1,4 +1,4 @@
-//! Options and commands that the documents name exist.
+//! Checks that the options and commands in the documents exist.
 
 use std::collections::BTreeSet;
 

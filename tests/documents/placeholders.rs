@@ -1,6 +1,6 @@
-//! What the documents write and a test replaces, and the commands that no test runs.
+//! Texts of the documents that the tests replace, and the commands that no test runs.
 
-/// What replaces a text of the documents.
+/// The replacement for a text of the documents.
 #[derive(Clone, Copy)]
 pub enum Replacement {
     /// The URL of the origin of the test, followed by this path.
@@ -15,7 +15,7 @@ pub enum Replacement {
     Text(&'static str),
 }
 
-/// What the documents write, and what replaces it. An earlier row takes precedence.
+/// Texts of the documents and their replacements. An earlier row takes precedence.
 pub const PLACEHOLDERS: [(&str, Replacement); 9] = [
     ("https://www.rust-lang.org/static/images/rust-social-wide.jpg", Replacement::Origin("/wide.jpg")),
     ("https://example.com", Replacement::Origin("")),
@@ -38,7 +38,7 @@ pub const SKIPPED: [(&str, &str); 5] = [
     ("rustup ", "changes the toolchain of the user"),
     ("cargo test", "runs these tests"),
     ("cargo build --profile component", "`host/components/build.rs` does this for all tests"),
-    ("cargo fuzz ", "needs cargo-fuzz, and takes as long as it is given"),
+    ("cargo fuzz ", "needs cargo-fuzz, and runs until its time limit"),
     ("python3 bench/compare", "takes minutes, and needs a release build"),
 ];
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::blocks::{Block, blocks};
 use crate::placeholders::{OTHER_TOML, PLACEHOLDERS, SKIPPED};
 
-/// What a test does with a part of a page. Texts are those of the document.
+/// An action of a test for a part of a page. Its texts are copied from the document.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
     /// Writes a configuration file, and checks it.
@@ -73,7 +73,7 @@ impl Plan {
         }
     }
 
-    /// Each command follows a prompt, and precedes what it prints.
+    /// Adds the commands of a session. Each command follows a prompt, and its output follows the command.
     fn add_session(&mut self, block: &Block) {
         let text = block.lines.join("\n");
         let sessions = text.strip_prefix("$ ").unwrap_or_else(|| panic!("line {}: no prompt", block.line)).split("\n$ ");

@@ -68,7 +68,7 @@ impl Stage {
         std::fs::write(path, bytes).unwrap();
     }
 
-    /// A text of the documents with everything replaced that stands for something else.
+    /// A text of the documents with all placeholders replaced.
     pub fn replaced(&self, text: &str) -> String {
         let replace = |text: String, (written, replacement): &(&str, Replacement)| {
             if text.contains(written) { text.replace(written, &self.replacement(*replacement)) } else { text }
@@ -86,7 +86,7 @@ impl Stage {
         }
     }
 
-    /// Starts a service in place of the present one, on free ports and with a directory of its own.
+    /// Starts a service in place of the current one, on free ports and with a directory of its own.
     pub async fn serve(&mut self, command: &str) {
         self.services += 1;
         let directory = format!("service-{}", self.services);

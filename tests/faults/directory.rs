@@ -1,4 +1,4 @@
-//! A directory as an interrupted service may leave it behind. It gives the next start every kind of work that a start can have.
+//! A directory as an interrupted service may leave it behind. The next start has to do every kind of work that a start may involve.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -12,7 +12,7 @@ fn load(files: &[(&str, &str)]) -> Modules {
     Modules::load("lib.rs", |name| files.get(name).map(|text| (*text).to_owned()))
 }
 
-/// Loads a crate with the modules `a`, `b`, `b::c` and `b::d`, of which all but `a` are empty.
+/// Loads a crate with the modules `a`, `b`, `b::c` and `b::d`, all empty except `a`.
 fn with_a(text: &str) -> Modules {
     load(&[("lib.rs", "mod a; mod b;"), ("a.rs", text), ("b/mod.rs", "mod c; mod d;"), ("b/c.rs", ""), ("b/d.rs", "")])
 }

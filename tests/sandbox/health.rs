@@ -1,4 +1,4 @@
-//! Health: whether new media is stored and, if not, the reason and the time since when.
+//! Health: whether new media is stored and, if not, why and since when.
 
 use std::fs::{self, File};
 use std::sync::Arc;

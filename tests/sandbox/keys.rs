@@ -186,7 +186,7 @@ async fn complete_body_is_not_given_up_for_the_arriving_body_of_another_url() {
         assert!(arriving.body.is_arriving());
         latches[2].open();
         until(&cache, |stats| stats.downloads == 1).await;
-        writer.fail(FetchError::ShortBody("it broke off".into()));
+        writer.fail(FetchError::ShortBody("the connection was closed".into()));
         arriving
     };
     let requests = tokio::time::timeout(

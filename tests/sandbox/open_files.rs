@@ -88,14 +88,14 @@ async fn entry_with_an_open_file_is_not_verified_again() {
 }
 
 #[tokio::test]
-async fn open_file_is_not_served_with_what_a_replaced_sidecar_said() {
+async fn open_file_is_not_served_with_the_metadata_of_a_replaced_sidecar() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(1)).await;
     cache.put("test:a", "bytes", "text/plain", "a.txt").await.unwrap();
     let sidecar = sidecar_file(&rig.directory(), "test:a");
     let text = fs::read_to_string(&sidecar).unwrap();
     fs::write(&sidecar, text.replace("text/plain", "text/other")).unwrap();
-    // The clock of a file system may not have gone on since.
+    // The clock of a file system may not have advanced since.
     let file = fs::File::options().write(true).open(&sidecar).unwrap();
     file.set_modified(SystemTime::now() + Duration::from_secs(1)).unwrap();
     let resident = cache.get("test:a").await.unwrap().unwrap();

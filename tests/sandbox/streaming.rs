@@ -23,7 +23,7 @@ async fn beginning(bytes: &[u8]) -> SpooledBody {
     body
 }
 
-/// Has the origin serve the beginning of a text.
+/// Makes the origin serve the beginning of a text.
 async fn serve_early(rig: &CacheRig) -> ArrivingBody {
     rig.origin.serves_arriving(URL, "text/plain", beginning(b"early ").await)
 }
@@ -109,7 +109,7 @@ async fn body_that_fails_is_not_stored_and_its_failure_is_remembered() {
     let cache = rig.open().await;
     let writer = serve_early(&rig).await;
     let media = arriving(&cache).await;
-    let broke_off = FetchError::ShortBody("it broke off".into());
+    let broke_off = FetchError::ShortBody("the connection was closed".into());
     writer.fail(broke_off.clone());
     assert_eq!(soon(media.finished()).await, Err(broke_off.clone()));
     assert!(media.body.bytes().await.is_err());
@@ -210,7 +210,7 @@ async fn put_waits_for_a_body_that_is_arriving() {
 }
 
 #[tokio::test]
-async fn refresh_asks_the_origin_after_a_download_that_began_before_it() {
+async fn refresh_contacts_the_origin_after_a_download_that_began_before_it() {
     for is_stored in [true, false] {
         let rig = CacheRig::create();
         let cache = rig.open().await;
@@ -223,11 +223,11 @@ async fn refresh_asks_the_origin_after_a_download_that_began_before_it() {
         };
         stats(&cache).await;
         assert!(!refreshing.is_finished());
-        assert_eq!(rig.origin.requests(URL), 1, "it has not asked yet");
+        assert_eq!(rig.origin.requests(URL), 1, "the refresh has not contacted the origin yet");
         if is_stored {
             complete(writer, b"and late").await;
         } else {
-            writer.fail(FetchError::ShortBody("it broke off".into()));
+            writer.fail(FetchError::ShortBody("the connection was closed".into()));
         }
         let refreshed = soon(refreshing).await.unwrap().unwrap();
         assert_eq!((body(&refreshed.media).await, refreshed.modified), (b"newer".to_vec(), true));
@@ -265,7 +265,7 @@ async fn failure_of_a_download_that_a_removal_discarded_is_not_remembered() {
     let writer = serve_early(&rig).await;
     let before = arriving(&cache).await;
     assert!(cache.remove(URL).await.unwrap());
-    writer.fail(FetchError::ShortBody("it broke off".into()));
+    writer.fail(FetchError::ShortBody("the connection was closed".into()));
     until(&cache, |stats| stats.download_failures == 1).await;
     assert!(before.body.bytes().await.is_err());
     rig.origin.serves_bytes(URL, b"newer".to_vec());
@@ -297,7 +297,7 @@ async fn refresh_waits_for_the_end_of_an_arriving_body() {
     let cache = rig.open().await;
     cache.put(URL, "stored", "text/plain", "a.txt").await.unwrap();
     let writer = serve_early(&rig).await;
-    writer.fail(FetchError::ShortBody("it broke off".into()));
+    writer.fail(FetchError::ShortBody("the connection was closed".into()));
     assert!(soon(cache.refresh(URL)).await.is_err());
     assert_eq!(body(&cache.get(URL).await.unwrap().unwrap()).await, b"stored");
     let writer = serve_early(&rig).await;

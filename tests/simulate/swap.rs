@@ -31,7 +31,7 @@ fn policy_seeded_with_hits_does_nearly_as_well_as_one_seeded_with_all_requests()
     };
     let then = |replay: &mut Replay<'_, _>| [miss_ratio(replay), miss_ratio(replay), miss_ratio(replay)];
     let not_replaced = then(&mut replayed("lru"));
-    // Per byte, only frequency counts, and missing knowledge of it shows.
+    // With `beta=1`, only frequency counts, so the missing earlier requests have a larger effect.
     for (policy, loss, gain) in [("gdsf", 0.01, 0.1), ("gdsf:beta=1", 0.03, 0.02)] {
         let swapped = |seed| then(&mut replayed("lru").swap(start(policy, CAPACITY), seed).unwrap());
         let (by_hits, ideal, from_the_start) = (swapped(Seed::Hits), swapped(Seed::AllRequests), then(&mut replayed(policy)));

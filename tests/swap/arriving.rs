@@ -35,7 +35,7 @@ async fn body_that_arrives_during_a_swap_is_served_by_the_old_component_and_stor
         let mut chunks = Box::pin(first.body.stream(0..u64::MAX));
         assert_eq!(soon(chunks.next()).await.unwrap().unwrap(), "early ");
         if fails {
-            writer.fail(FetchError::ShortBody("it broke off".into()));
+            writer.fail(FetchError::ShortBody("the connection was closed".into()));
             assert!(soon(chunks.next()).await.unwrap().is_err());
             assert!(soon(third).await.unwrap().is_err(), "the origin serves nothing else");
             let stats = until(&cache, |stats| stats.download_failures == 2).await;

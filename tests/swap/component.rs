@@ -301,7 +301,7 @@ async fn removal_that_fails_for_an_entry_is_continued_by_the_new_component() {
     cache.swap_component(other).await.unwrap();
     assert_eq!(disk.failed(), 1);
     let removed = soon(removal).await.unwrap().unwrap();
-    // What failed is tried again by the removal, or before by the old component when it saves its index.
+    // The failed entry is tried again by the removal, or earlier by the old component when it saves its index.
     assert!([ENTRIES - 1, ENTRIES].contains(&removed), "{removed}");
     assert_eq!((stats(&cache).await.entries, disk_usage(&rig.directory())), (0, (0, 0)));
 }

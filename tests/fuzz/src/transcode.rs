@@ -1,4 +1,4 @@
-//! GIFs, the pictures made from them, and the output of encoders.
+//! GIFs, the frames made from them, and the output of encoders.
 
 mod drawing;
 mod model;

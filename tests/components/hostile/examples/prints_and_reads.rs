@@ -13,7 +13,7 @@ impl Hostile for Policy {
     const NAME: &'static str = "prints-and-reads";
 
     fn evict(lru: &mut Lru, needed: u64) -> Vec<EntryId> {
-        println!("{}", "nobody reads this\n".repeat(10_000));
+        println!("{}", "this is discarded\n".repeat(10_000));
         eprintln!("nor this");
         if !nothing_is_accessible() {
             std::process::abort();

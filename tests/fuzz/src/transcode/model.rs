@@ -1,4 +1,4 @@
-//! The expected canvas according to the specification, drawn one pixel at a time, with a full copy of the picture for disposal.
+//! The expected canvas according to the specification, drawn one pixel at a time, with a full copy of the canvas for disposal.
 
 use media_cache_gif_to_mp4::fuzzing::{BACKDROP, Canvas, DisposalMethod, Image, Pixel};
 
@@ -6,7 +6,7 @@ pub(super) struct Model {
     width: usize,
     height: usize,
     shown: Vec<Pixel>,
-    /// The picture after the disposal of the last image.
+    /// The canvas after the disposal of the last image.
     next: Vec<Pixel>,
 }
 

@@ -1,4 +1,4 @@
-//! GIFs, from their bytes to pictures for an encoder.
+//! GIFs, from their bytes to frames for an encoder.
 
 use media_cache_gif_to_mp4::Deadline;
 use media_cache_gif_to_mp4::fuzzing::{AnimationInfo, GifFrames, I420, Image, VideoFormat, inspect_gif};
