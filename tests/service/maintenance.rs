@@ -148,7 +148,7 @@ async fn export_and_import_keep_all_entries_and_metadata() {
     assert_eq!(lines(&said), [json!({ "imported": 3, "bytes": bytes, "known": 0, "kept": 0, "refused": 0 })]);
     assert!(pairs(&copy) == pairs(&dir));
     let said = copy.run(&["import", archive]).await.succeeded_text();
-    assert!(said.starts_with("imported 0 entries") && said.contains("3 were already there"), "{said}");
+    assert!(said.starts_with("imported 0 entries") && said.contains("3 were already stored"), "{said}");
 
     let service = copy.serve().await;
     let answer = service.media(NOWHERE).await.is("hit");
@@ -175,7 +175,7 @@ async fn export_resumes_an_archive_and_never_overwrites_one() {
     let said = dir.run(&["export", name]).await.failed();
     assert!(said.contains("already exists; use --resume to continue it"), "{said}");
     let said = dir.run(&["export", name, "--resume"]).await.succeeded_text();
-    assert!(said.contains("exported 1 entries") && said.contains("1 were already there"), "{said}");
+    assert!(said.contains("exported 1 entries") && said.contains("1 were already in the archive"), "{said}");
 
     // A truncated archive is imported up to that point, and can then be continued.
     let whole = std::fs::read(&archive).unwrap();
@@ -185,7 +185,7 @@ async fn export_resumes_an_archive_and_never_overwrites_one() {
     assert!(imported.stderr.contains("truncated") && imported.text().contains("imported 1 entries"), "{imported:?}");
     dir.run(&["export", name, "--resume"]).await.succeeded();
     let said = copy.run(&["import", name]).await.succeeded_text();
-    assert!(said.contains("imported 1 entries") && said.contains("1 were already there"), "{said}");
+    assert!(said.contains("imported 1 entries") && said.contains("1 were already stored"), "{said}");
     assert!(pairs(&copy) == pairs(&dir));
 }
 

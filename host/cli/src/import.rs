@@ -102,7 +102,7 @@ impl Import {
         }
         let mut text = format!("imported {imported} entries ({})", HumanBytes(bytes));
         for (count, what) in
-            [(known, "were already there"), (kept, "have different bytes, which were kept"), (refused, "were not imported")]
+            [(known, "were already stored"), (kept, "have different bytes, which were kept"), (refused, "were not imported")]
         {
             if count > 0 {
                 text += &format!("; {count} {what}");
