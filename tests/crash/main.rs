@@ -1,5 +1,5 @@
 //! Kills a service repeatedly while clients use it, and damages its files between two runs, as other programs might. After the next start,
-//! all acknowledged media must be there, no deleted media may be, and no response may ever be wrong.
+//! all acknowledged media must be present, no deleted media may be, and no response may ever be wrong.
 //!
 //! `MEDIA_CACHE_CRASH_ROUNDS` sets the number of rounds, and `MEDIA_CACHE_CRASH_SEED` the seed of the random numbers. A seed repeats the
 //! operations, but not their timing: a fault that depends on the moment of a kill may take several runs to recur.

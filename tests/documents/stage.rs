@@ -86,7 +86,7 @@ impl Stage {
         }
     }
 
-    /// Starts a service in place of the current one, on free ports and with a directory of its own.
+    /// Starts a service in place of the current one, on free ports and with a separate directory.
     pub async fn serve(&mut self, command: &str) {
         self.services += 1;
         let directory = format!("service-{}", self.services);

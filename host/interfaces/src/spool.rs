@@ -186,7 +186,7 @@ impl Reservation {
         self.bytes -= excess;
     }
 
-    /// Reserves this space in the overflow directory. Fails if the reservation is already there.
+    /// Reserves this space in the overflow directory. Fails if this reservation is already in that directory.
     pub fn overflow(&self, bytes: u64) -> Result<Self, SpoolError> {
         if self.place == Place::Overflow || !self.spool.take(Place::Overflow, 0, bytes) {
             return Err(SpoolError::Full(bytes));

@@ -31,7 +31,7 @@ pub enum ArchiveError {
     /// It ends too early.
     #[error("the archive is truncated: an export was interrupted, or a part is missing")]
     Truncated,
-    /// It is something else, or damaged.
+    /// It is not an export archive, or is damaged.
     #[error("this is not an export archive: {0}")]
     Invalid(String),
     /// It cannot be read.

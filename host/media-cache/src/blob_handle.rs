@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn removed_file_that_a_reader_has_counts_after_the_table_of_the_component_is_gone() {
+    fn removed_file_that_a_reader_holds_counts_after_the_table_of_the_component_is_dropped() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("file");
         fs::write(&path, vec![b'x'; 5000]).unwrap();

@@ -154,14 +154,14 @@ mod tests {
         Ok(FetchedMedia::new(url, "text/plain", "echo.txt"))
     }
 
-    /// Makes each of the first `instances` instances trap as soon as it holds more than `things` resources.
-    fn break_down(driver: &mut Driver, instances: u64, things: usize) {
+    /// Makes each of the first `instances` instances trap as soon as it holds more than this number of resources.
+    fn break_down(driver: &mut Driver, instances: u64, resources: usize) {
         let make_state = std::mem::replace(&mut driver.make_state, Box::new(|| Err(wasmtime::Error::msg("not set"))));
         let made = AtomicU64::new(0);
         driver.make_state = Box::new(move || {
             let mut state = make_state()?;
             if made.fetch_add(1, Ordering::Relaxed) < instances {
-                state.table.set_max_capacity(things);
+                state.table.set_max_capacity(resources);
             }
             Ok(state)
         });

@@ -20,7 +20,7 @@ const MAX_PIPE_TIME: Duration = Duration::from_secs(5);
 pub enum Pipes {
     /// A pipe is read to its end, for at most five seconds. For files that a user specifies, such as `/dev/fd/63`.
     Accepted,
-    /// A pipe is an error. For files that a program finds.
+    /// A pipe is an error. For files that the program finds itself.
     Refused,
 }
 

@@ -161,7 +161,7 @@ mod tests {
     /// `printf 'media-cache-v1\n%s\n%s' 1900000000 "$URL" | openssl dgst -sha256 -hmac "$KEY"`
     const SIGNED: &str = "09f9e253989d66751041714df4de40bffe52e687731e2eb7ac84a80c594f166c";
     /// The same for `https://example.com/a.png`, with nothing between the line feeds.
-    const SIGNED_FOR_GOOD: &str = "b51649c6341608cefe75890a5938119c2cb07137851386428eb3c44bf28f15ca";
+    const SIGNED_FOREVER: &str = "b51649c6341608cefe75890a5938119c2cb07137851386428eb3c44bf28f15ca";
 
     fn at(seconds: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
@@ -182,7 +182,7 @@ mod tests {
         let path = "/media?url=https%3A%2F%2Fexample.com%2F%C3%A4%3Fx%3D1%26y%3D%2520%23z&expires=1900000000&signature=";
         assert_eq!(keys.sign(URL, Some(1_900_000_000)), Some(format!("{path}{SIGNED}")));
         let path = "/media?url=https%3A%2F%2Fexample.com%2Fa.png&signature=";
-        assert_eq!(keys.sign("https://example.com/a.png", None), Some(format!("{path}{SIGNED_FOR_GOOD}")));
+        assert_eq!(keys.sign("https://example.com/a.png", None), Some(format!("{path}{SIGNED_FOREVER}")));
         assert_eq!(SigningKeys::default().sign(URL, None), None);
     }
 
@@ -192,7 +192,7 @@ mod tests {
         let expires = Some("1900000000");
         assert_eq!(verdict(&keys, URL, Some(SIGNED), expires, 1_899_999_999), Ok(()));
         assert_eq!(verdict(&keys, URL, Some(&SIGNED.to_uppercase()), expires, 0), Ok(()));
-        assert_eq!(verdict(&keys, "https://example.com/a.png", Some(SIGNED_FOR_GOOD), None, u32::MAX.into()), Ok(()));
+        assert_eq!(verdict(&keys, "https://example.com/a.png", Some(SIGNED_FOREVER), None, u32::MAX.into()), Ok(()));
         let changed = SIGNED.replace("09f9", "19f9");
         for (url, signature, expires, now, why) in [
             (URL, None, None, 0, "unsigned"),
@@ -200,7 +200,7 @@ mod tests {
             (URL, Some(SIGNED), Some("1900000001"), 0, "wrong-signature"),
             (URL, Some(SIGNED), None, 0, "wrong-signature"),
             ("https://example.com/", Some(SIGNED), expires, 0, "wrong-signature"),
-            ("https://example.com/a.png", Some(SIGNED_FOR_GOOD), expires, 0, "wrong-signature"),
+            ("https://example.com/a.png", Some(SIGNED_FOREVER), expires, 0, "wrong-signature"),
             (URL, Some(SIGNED), expires, 1_900_000_000, "expired"),
             (URL, Some(SIGNED), expires, 2_000_000_000, "expired"),
             (URL, Some(&changed), expires, 2_000_000_000, "wrong-signature"),

@@ -13,7 +13,7 @@ use crate::tests::lasting_origin::Seen::{self, Closed};
 use crate::tests::lasting_origin::{Client, LONG, echo, request, start};
 use media_cache_interfaces::Downloader;
 
-/// An origin with a runtime of its own.
+/// An origin with a separate runtime.
 fn origin() -> (Runtime, String, UnboundedReceiver<Seen>) {
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (address, seen) = runtime.block_on(start(echo));

@@ -83,7 +83,7 @@ fn unlink_file_at(state: &HostState, directory: &Resource<Descriptor>, path: &st
     }))
 }
 
-/// Syncs an open file or directory to the disk, outside the store's thread, since this takes long.
+/// Syncs an open file or directory to the disk, outside the store's thread, since this can take a long time.
 async fn sync(store: &Accessor<HostState, HasSelf<HostState>>, descriptor: &Resource<Descriptor>) -> Fallible<()> {
     let (synced, is_directory, faults) = store.with(|mut state| {
         let state = state.get();

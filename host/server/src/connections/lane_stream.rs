@@ -1,7 +1,7 @@
 //! A connection below hyper, on which hits are answered in place.
 //!
 //! hyper gets only the remaining requests, one at a time, each after the response to the previous one has been flushed. A request with a
-//! body or a long head, or anything that is not a request, hands the connection over to hyper for good.
+//! body or a long head, or anything that is not a request, hands the connection over to hyper permanently.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
