@@ -32,7 +32,7 @@ const LAYERS: &[&[&str]] = &[
     ],
     &["guest/policies/*", "guest/cache", "host/components", "host/http-downloader", "host/maintenance"],
     &["host/media-cache"],
-    &["host/simulator", "host/conformance", "host/server"],
+    &["host/attach", "host/simulator", "host/conformance", "host/server"],
     &["host/cli"],
 ];
 

@@ -321,6 +321,21 @@ impl Builder {
         self
     }
 
+    /// Compiles the built-in components that the cache will need, so that opening it takes less time. This blocks the thread for up to a
+    /// second.
+    ///
+    /// # Errors
+    /// [`OpenError::Start`] and [`OpenError::Component`].
+    pub fn compile(mut self) -> Result<Self, OpenError> {
+        let engine = self.engine.take().map_or_else(Engine::new, Ok).map_err(OpenError::Start)?;
+        if self.component.is_none() {
+            self.component = Some(engine.built_in_cache()?);
+        }
+        engine.built_in_policy(embedded::LRU)?;
+        self.engine = Some(engine);
+        Ok(self)
+    }
+
     /// Opens the cache: locks the directory, starts the component, and waits until the directory has been loaded. Must be called within a
     /// Tokio runtime, which then runs downloads and transcoding.
     ///

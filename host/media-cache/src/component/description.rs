@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wasmparser::{BinaryReader, Parser, Payload};
 
@@ -18,7 +19,7 @@ const NAME: &str = "component-name";
 const VERSION: &str = "version";
 
 /// Describes a cache component.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComponentDescription {
     /// The name. Empty if the component has none.
     pub name: String,

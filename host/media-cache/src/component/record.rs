@@ -3,6 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+
 use crate::component::cache_component::CacheComponent;
 use crate::component::description::ComponentDescription;
 
@@ -20,7 +22,7 @@ struct Facts {
 }
 
 /// The status of a cache's component.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComponentStatus {
     /// The active component.
     pub current: ComponentDescription,

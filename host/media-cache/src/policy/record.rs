@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 use crate::histogram::{Histogram, HistogramSnapshot};
 use crate::policy::active_policy::ActivePolicy;
 use crate::policy::component::PolicyOrigin;
@@ -66,7 +68,7 @@ struct Facts {
 }
 
 /// A fault of a policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultReport {
     /// The name of the policy.
     pub policy: String,
@@ -77,7 +79,7 @@ pub struct FaultReport {
 }
 
 /// The progress of a swap.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SwapProgress {
     /// The origin of the new policy.
     pub to: PolicyOrigin,
@@ -91,7 +93,7 @@ pub struct SwapProgress {
 }
 
 /// The status of the eviction policy of a cache.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyStatus {
     /// The name of the policy, from its description.
     pub name: String,

@@ -1,0 +1,248 @@
+//! The side of an attached process: sends calls to the owner of the directory.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use media_cache::{CacheError, Downloader, FetchError, Fetched as FetchedByDownloader, Media};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::bodies::sendable;
+use crate::connection::{Body, Connection};
+use crate::error::AttachError;
+use crate::messages::{Answer, Call, Fetched, Hello, MediaHead, VERSION, Welcome, WireCacheControl};
+use crate::options::DirectoryOptions;
+use crate::socket_path;
+
+/// The maximum number of calls in progress, each of which has its own connection. Further calls wait.
+const MAX_CALLS: usize = 256;
+
+/// How long the owner may take to reply to a new connection.
+const MAX_WELCOME: Duration = Duration::from_secs(2);
+
+/// Why a directory cannot be attached to.
+#[derive(Debug)]
+pub(crate) enum ConnectError {
+    /// Trying again does not help.
+    Final(AttachError),
+    /// There may be no owner, or it may be starting or stopping.
+    Absent(io::Error),
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        Self::Absent(error)
+    }
+}
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(crate) enum CallFailure {
+    /// The owner has ended or closed the cache. The call can be repeated with the next owner.
+    Lost,
+    Failed(CacheError),
+}
+
+impl From<CacheError> for CallFailure {
+    fn from(error: CacheError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Anything but a message that cannot be understood means that the owner has ended.
+impl From<io::Error> for CallFailure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() != io::ErrorKind::InvalidData {
+            return Self::Lost;
+        }
+        Self::Failed(FetchError::Other(format!("the process that owns the directory sent an invalid message: {error}")).into())
+    }
+}
+
+/// Connections to the owner of a directory.
+#[derive(Debug)]
+pub(crate) struct Client {
+    directory: PathBuf,
+    options: DirectoryOptions,
+    idle: Mutex<Vec<Connection>>,
+    calls: Semaphore,
+    gone: watch::Receiver<bool>,
+    monitor: JoinHandle<()>,
+}
+
+impl Client {
+    /// Connects to the owner of a directory.
+    pub async fn connect(directory: &Path) -> Result<Self, ConnectError> {
+        let (connection, options) = connect(directory).await?;
+        let (set_gone, gone) = watch::channel(false);
+        let monitor = tokio::spawn(async move {
+            wait_for_the_end(connection).await;
+            set_gone.send_replace(true);
+        });
+        let (idle, calls) = (Mutex::default(), Semaphore::new(MAX_CALLS));
+        Ok(Self { directory: directory.to_owned(), options, idle, calls, gone, monitor })
+    }
+
+    /// The options of the directory.
+    pub fn options(&self) -> &DirectoryOptions {
+        &self.options
+    }
+
+    /// Waits until the owner has ended.
+    pub fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let mut gone = self.gone.clone();
+        async move {
+            // An error means that the monitor was aborted, since the client was dropped.
+            let _ = gone.wait_for(|gone| *gone).await;
+        }
+    }
+
+    /// Sends a call and returns the answer.
+    pub async fn call(&self, call: &Call, body: Option<&Body>) -> Result<(Answer, Option<Body>), CallFailure> {
+        let exchange = async |connection: &mut Connection| {
+            connection.send(call, body).await?;
+            answer(connection).await
+        };
+        let (answer, body) = self.with_connection(exchange).await?;
+        match answer {
+            Answer::Failed { error, .. } => Err(error.into()),
+            answer => Ok((answer, body)),
+        }
+    }
+
+    /// Sends a call for media, for which the owner may ask this process to run its downloader.
+    pub async fn get_or_download(&self, url: &str, downloader: &dyn Downloader) -> Result<Media, CallFailure> {
+        let call = Call::GetOrDownload { url: url.into(), has_downloader: true };
+        let mut own_failure = None;
+        let exchange = async |connection: &mut Connection| {
+            connection.send(&call, None).await?;
+            loop {
+                let (url, validators) = match answer(connection).await? {
+                    (Answer::Fetch { url, validators }, _) => (url, validators.0),
+                    answer => return Ok(answer),
+                };
+                let (fetched, body) = match fetch(downloader, &url, &validators).await {
+                    Ok(fetched) => fetched,
+                    Err(failure) => {
+                        own_failure = Some(failure.clone());
+                        (Fetched::Failed(failure), None)
+                    }
+                };
+                connection.send(&fetched, body.as_ref()).await?;
+            }
+        };
+        match self.with_connection(exchange).await? {
+            (Answer::Media(Some(head)), body) => Ok(head.with(body)?),
+            (Answer::Failed { error, is_own }, _) => Err(own_failure.filter(|_| is_own).map_or(error, CacheError::Fetch).into()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Uses a connection for one call.
+    async fn with_connection<T>(&self, exchange: impl AsyncFnOnce(&mut Connection) -> io::Result<T>) -> Result<T, CallFailure> {
+        let exchange = async {
+            // The semaphore is never closed.
+            let _permit = self.calls.acquire().await;
+            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => match connect(&self.directory).await {
+                    Ok((connection, _)) => connection,
+                    Err(_) => return Err(CallFailure::Lost),
+                },
+            };
+            let result = exchange(&mut connection).await?;
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            Ok(result)
+        };
+        tokio::select! {
+            biased;
+            result = exchange => result,
+            () = self.ended() => Err(CallFailure::Lost),
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.monitor.abort();
+    }
+}
+
+/// The failure of a call whose answer is not one that the call has.
+pub(crate) fn unexpected() -> CallFailure {
+    io::Error::new(io::ErrorKind::InvalidData, "it is an answer to another call").into()
+}
+
+/// Connects to the owner of a directory. Returns its options.
+async fn connect(directory: &Path) -> Result<(Connection, DirectoryOptions), ConnectError> {
+    let stream = socket_path::connect(directory).await?;
+    let mut connection = match Connection::new(stream) {
+        Ok(connection) => connection,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(ConnectError::Final(AttachError::OtherUser { directory: directory.to_owned(), error }));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let greet = async {
+        connection.send(&Hello { version: VERSION }, None).await?;
+        connection.receive::<Welcome>().await
+    };
+    let welcome = tokio::time::timeout(MAX_WELCOME, greet).await.map_err(io::Error::from)??;
+    let (welcome, _) = welcome.ok_or(io::ErrorKind::UnexpectedEof).map_err(io::Error::from)?;
+    if welcome.version != VERSION {
+        return Err(ConnectError::Final(AttachError::Version { program: welcome.program }));
+    }
+    Ok((connection, welcome.options))
+}
+
+async fn answer(connection: &mut Connection) -> io::Result<(Answer, Option<Body>)> {
+    connection.receive().await?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
+
+/// Runs the downloader of this process.
+async fn fetch(
+    downloader: &dyn Downloader,
+    url: &str,
+    validators: &media_cache::Validators,
+) -> Result<(Fetched, Option<Body>), FetchError> {
+    match downloader.fetch_if_changed(url, validators).await? {
+        FetchedByDownloader::Media(media) => {
+            media.body.finished().await?;
+            let body = sendable(&media.body).await;
+            let body = body.map_err(|error| FetchError::Other(format!("the downloaded body cannot be read: {error}")))?;
+            Ok((Fetched::Media(MediaHead::of_fetched(&media)), Some(body)))
+        }
+        FetchedByDownloader::NotModified(cache_control) => Ok((Fetched::NotModified(WireCacheControl(cache_control)), None)),
+    }
+}
+
+/// Waits until the owner has closed the cache or its process has ended. A child that the owner forked may keep the connection open, so the
+/// process is observed as well.
+async fn wait_for_the_end(mut connection: Connection) {
+    let process = connection.peer_process().and_then(Pid::from_raw);
+    let process = process.and_then(|process| pidfd_open(process, PidfdFlags::NONBLOCK).ok());
+    let process = process.and_then(observe);
+    let process_ends = async {
+        match process {
+            Some(process) => drop(process.readable().await.map(drop)),
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        // The owner sends nothing on this connection.
+        _ = connection.receive::<Answer>() => {}
+        () = process_ends => {}
+    }
+}
+
+#[expect(deprecated, reason = "an owned descriptor stays open, and its replacement is unsafe")]
+fn observe(process: OwnedFd) -> Option<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(process, Interest::READABLE).ok()
+}

@@ -1,0 +1,28 @@
+//! Shares one media cache between the processes that use its directory.
+//!
+//! The first process that opens a directory owns it: it runs the cache, and listens on a socket in the directory. Other processes of the
+//! same user attach to it, and use the cache through the same interface, [`SharedCache`]. When the owner ends, even if it is killed, one of
+//! them takes over, and calls in progress are repeated.
+//!
+//! Small bodies are copied between the processes; larger ones are passed as open files.
+
+#![deny(unsafe_code)]
+
+mod bodies;
+mod caller_downloader;
+mod client;
+mod connection;
+mod descriptors;
+mod error;
+mod listener;
+mod messages;
+mod options;
+mod retained_download;
+mod shared_cache;
+mod socket_path;
+
+pub use descriptors::open_descriptors;
+pub use error::AttachError;
+pub use listener::Listener;
+pub use options::{DirectoryOptions, OptionConflict};
+pub use shared_cache::{PolicyError, Role, SharedCache};

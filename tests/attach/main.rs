@@ -1,0 +1,11 @@
+//! Tests of caches that several processes share. Most use one process with several caches, which behave like those of several processes.
+//! Those in [`processes`] start further processes and kill them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod attached;
+mod downloads;
+mod processes;
+mod shared;
+mod takeover;
+mod worker;
