@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{join, join_all};
-use media_cache::{FetchError, KeyRules, MediaCache, Source, Spool, SpooledBody};
+use media_cache::{CacheError, FetchError, KeyRules, MediaCache, Source, Spool, SpooledBody};
 use media_cache_test_support::cache_directory::{BOTH, NEITHER, files_exist, sidecar, write_python_entry};
 use media_cache_test_support::cache_requests::{body, failure, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{order, stats, until};
 use media_cache_test_support::scripted_origin::text;
+use media_cache_test_support::soon::soon;
 
 const PLAIN: &str = "https://cdn.discordapp.com/attachments/1/2/cat.png";
 
@@ -227,6 +228,49 @@ async fn failed_url_does_not_fail_other_urls_with_the_same_cache_key() {
     assert_eq!([&forged, &signed(1), &signed(2)].map(|url| rig.origin.requests(url)), [1, 1, 1]);
     let stats = stats(&cache).await;
     assert_eq!((stats.misses, stats.downloads, stats.stored, stats.store_failures), (5, 2, 1, 0));
+}
+
+#[tokio::test]
+async fn request_follows_a_fetch_by_another_url_before_it_recalls_a_failure() {
+    for fails in [false, true] {
+        let rig = CacheRig::create();
+        let cache = open(&rig, "discord").await;
+        let (forged, good) = (format!("{PLAIN}?ex=1&is=1&hm=forged&"), signed(1));
+        rig.origin.fails(&forged, FetchError::NotFound);
+        assert_eq!(failure(&cache, &forged).await, FetchError::NotFound);
+        let mut beginning = SpooledBody::new(1 << 20, Spool::temporary(), None);
+        beginning.append("early ".into()).await.unwrap();
+        let mut writer = rig.origin.serves_arriving(&good, "text/plain", beginning);
+        if fails {
+            rig.origin.fails(&good, FetchError::Gone);
+        }
+        let latch = rig.origin.hold(&good);
+        let release = async {
+            until(&cache, |stats| stats.coalesced == 1).await;
+            latch.open();
+        };
+        let begin = async {
+            let fetch = cache.get_or_download(&good);
+            let waiting = async {
+                latch.reached().await;
+                cache.get_or_download(&forged).await
+            };
+            join(join(fetch, waiting), release).await.0
+        };
+        let (fetched, waited) = soon(begin).await;
+        if fails {
+            assert!(matches!(waited, Err(CacheError::Fetch(FetchError::NotFound))), "{waited:?}");
+        } else {
+            let later = soon(cache.get_or_download(&forged)).await.expect("the body is arriving");
+            writer.append("and late".into()).await.unwrap();
+            writer.finish(|error| FetchError::Other(error.to_string())).await;
+            for media in [fetched.unwrap(), waited.unwrap(), later] {
+                assert_eq!(body(&media).await, b"early and late");
+            }
+        }
+        let counted = stats(&cache).await;
+        assert_eq!((rig.origin.requests(&forged), counted.remembered_failures), (1, u64::from(fails)));
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,13 @@ use crate::download::Download;
 use crate::lookup_key::LookupKey;
 use crate::single_flight::Role;
 
+/// Whether a remembered failure of a URL takes the place of a fetch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RememberedFailure {
+    Applies,
+    Ignored,
+}
+
 impl Cache {
     /// Implements `get-or-download`, which the WIT documents.
     pub async fn get_or_download(self: &Rc<Self>, url: &str, context: Option<u64>) -> Result<Media, FetchError> {
@@ -32,10 +39,7 @@ impl Cache {
             self.state.borrow_mut().counters.misses += first_miss;
             let result = match role {
                 Role::Leader(leader) => {
-                    let result = match self.recall_failure(&key) {
-                        Ok(()) => self.fill(&key, context, &mut count_coalesced).await,
-                        Err(failure) => Err(failure),
-                    };
+                    let result = self.fill(&key, context, RememberedFailure::Applies, &mut count_coalesced).await;
                     leader.finish(|| result.as_ref().map(CachedMedia::share).map_err(Clone::clone));
                     result
                 }
@@ -52,11 +56,12 @@ impl Cache {
     }
 
     /// Fetches and stores an entry, unless it is already being filled; then `coalesced` is called. If the body is still arriving, the entry
-    /// is stored later.
+    /// is stored later. A remembered failure takes the place of the fetch only: it says nothing about media that others fetch or put.
     pub(crate) async fn fill(
         self: &Rc<Self>,
         key: &LookupKey<'_>,
         context: Option<u64>,
+        remembered: RememberedFailure,
         coalesced: impl FnOnce(),
     ) -> Result<CachedMedia, FetchError> {
         if let Some(media) = self.arriving.follow(&key.digest) {
@@ -75,6 +80,9 @@ impl Cache {
                 }
             }
         };
+        if remembered == RememberedFailure::Applies {
+            self.recall_failure(key)?;
+        }
         let download = self.download(key, context).await?;
         let fill = match fill {
             Some(fill) => fill,

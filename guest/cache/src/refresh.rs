@@ -11,6 +11,7 @@ use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::cache::Cache;
 use crate::cached_media::{CachedMedia, Refreshed};
 use crate::clock;
+use crate::get_or_download::RememberedFailure;
 use crate::lookup_key::LookupKey;
 use crate::origin_metadata::OriginMetadata;
 use crate::replace::Replaced;
@@ -86,7 +87,7 @@ impl Cache {
             match self.downloads.join(&key.request_digest()) {
                 Role::Leader(leader) => {
                     // A refresh is not a miss, so it does not count as a coalesced one.
-                    let result = self.fill(key, context, || {}).await;
+                    let result = self.fill(key, context, RememberedFailure::Ignored, || {}).await;
                     leader.finish(|| result.as_ref().map(CachedMedia::share).map_err(Clone::clone));
                     break result;
                 }
