@@ -1,14 +1,16 @@
 //! A request for an entry whose files are missing, truncated or changed is a miss, and never returns wrong bytes.
 
 use std::fs;
+use std::sync::Arc;
 
-use media_cache::{MediaCache, Source};
+use media_cache::{Health, MediaCache, Source};
 use media_cache_test_support::cache_directory::{
     BOTH, INDEX_LOG, NEITHER, files_exist, media_file, sidecar_file, write_python_entry,
 };
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{order, stats};
+use media_cache_test_support::file_faults::FaultyDisk;
 use media_cache_test_support::scripted_origin::text;
 
 /// A cache with one entry and no residents, so that requests read from disk.
@@ -48,6 +50,25 @@ async fn entry_whose_media_file_is_too_short_is_a_miss() {
     let whole = text("test:a");
     fs::write(media_file(&rig.directory(), "test:a"), &whole[..whole.len() - 1]).unwrap();
     assert_dropped(&rig, &cache).await;
+}
+
+#[tokio::test]
+async fn entry_whose_media_file_shrinks_while_it_is_read_is_dropped_without_degrading_health() {
+    // With 0 items in memory, only the digest of the file is computed. With 64, the file is loaded.
+    for items in [0, 64] {
+        let (rig, disk) = (CacheRig::after_a_run(&["test:a"]).await, Arc::<FaultyDisk>::default());
+        let cache = rig.open_with(|builder| builder.max_memory_items(items).file_faults(disk.clone())).await;
+        let media = media_file(&rig.directory(), "test:a");
+        disk.fail(move |name| {
+            if name == "read *.dat" {
+                fs::write(&media, "short").unwrap();
+            }
+            None
+        });
+        assert!(cache.get("test:a").await.unwrap().is_none());
+        assert!(matches!(cache.health().await.unwrap(), Health::Storing), "{items}");
+        assert_eq!((stats(&cache).await.damaged, files_exist(&rig.directory(), "test:a")), (1, NEITHER), "{items}");
+    }
 }
 
 #[tokio::test]

@@ -1,19 +1,21 @@
 //! Storing media that a caller supplies.
 
 use std::fs::File;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::join_all;
-use media_cache::{Blob, CacheError, Source, StoreError};
+use media_cache::{Blob, CacheError, Health, Source, StoreError};
 use media_cache_test_support::cache_directory::{BOTH, INDEX_LOG, NEITHER, files_exist, media_file};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{entries, order, stats};
+use media_cache_test_support::file_faults::FaultyDisk;
 use media_cache_test_support::random::noise;
-use media_cache_test_support::scripted_origin::text;
+use media_cache_test_support::scripted_origin::{fetched, text};
 use media_cache_test_support::scripted_transcoder::video_of;
 
 #[tokio::test]
@@ -169,6 +171,41 @@ async fn put_of_a_file_that_has_changed_since_its_digest_was_computed_stores_not
     let Some(StoreError::Disk(reason)) = outcome.not_stored else { panic!("it was stored with a digest that is not its own") };
     assert!(reason.contains("changed"), "{reason}");
     assert_eq!(files_exist(&rig.directory(), "test:a"), NEITHER);
+}
+
+#[tokio::test]
+async fn file_that_is_changed_while_it_is_copied_does_not_degrade_health() {
+    let changes: [fn(&Path); 2] =
+        [|path| std::fs::write(path, noise(2, 700_000)).unwrap(), |path| std::fs::write(path, "short").unwrap()];
+    for change in changes {
+        let (rig, disk) = (CacheRig::create(), Arc::<FaultyDisk>::default());
+        let cache = rig.open_with(|builder| builder.file_faults(disk.clone())).await;
+        fill(&cache, &["test:b"]).await;
+        let path = rig.root().join("upload");
+        let changing = |operation: &'static str| {
+            std::fs::write(&path, noise(1, 700_000)).unwrap();
+            let file = File::options().read(true).write(true).open(&path).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH).unwrap();
+            let path = path.clone();
+            disk.fail(move |name| {
+                if name == operation {
+                    change(&path);
+                }
+                None
+            });
+            Blob::from_file(Arc::new(file)).unwrap()
+        };
+        let put = cache.put("test:a", changing("write *.dat"), "image/png", "a.png").await.unwrap();
+        rig.origin.serves("test:b", fetched(changing("write *.dat.new"), "image/png", "b.png"));
+        let refreshed = cache.refresh("test:b").await.unwrap();
+        for not_stored in [put.not_stored, refreshed.not_stored] {
+            let Some(StoreError::Disk(reason)) = not_stored else { panic!("it was stored: {not_stored:?}") };
+            assert!(reason.ends_with("the file was changed meanwhile, or cannot be read"), "{reason}");
+        }
+        assert!(matches!(cache.health().await.unwrap(), Health::Storing));
+        assert_eq!((files_exist(&rig.directory(), "test:a"), stats(&cache).await.store_failures), (NEITHER, 2));
+        assert_eq!(body(&cache.get("test:b").await.unwrap().unwrap()).await, text("test:b"));
+    }
 }
 
 #[tokio::test]

@@ -331,11 +331,19 @@ async fn open_directory(parent: &Descriptor, name: &str) -> Result<Descriptor, S
     }
 }
 
-/// Whether an error says that a file is missing or not a regular file. Other errors, such as too many open files, say nothing about
-/// the file.
+/// Whether an error says that a file is missing, not a regular file, or was changed while it was read. Other errors, such as too many open
+/// files, say nothing about the file.
 #[must_use]
 pub fn blames_the_file(error: &ErrorCode) -> bool {
-    matches!(error, ErrorCode::NoEntry | ErrorCode::Invalid | ErrorCode::IsDirectory | ErrorCode::Loop | ErrorCode::FileTooLarge)
+    matches!(
+        error,
+        ErrorCode::NoEntry
+            | ErrorCode::Invalid
+            | ErrorCode::IsDirectory
+            | ErrorCode::Loop
+            | ErrorCode::FileTooLarge
+            | ErrorCode::TextFileBusy
+    )
 }
 
 /// Describes a file system error in plain English.
@@ -375,7 +383,7 @@ pub fn describe(error: &ErrorCode) -> String {
         ErrorCode::Pipe => "the pipe is broken",
         ErrorCode::ReadOnly => "the file system is read-only",
         ErrorCode::InvalidSeek => "it is a pipe or another file without random access",
-        ErrorCode::TextFileBusy => "the file is a running program",
+        ErrorCode::TextFileBusy => "the file was changed meanwhile, or cannot be read",
         ErrorCode::CrossDevice => "it is on another file system",
         ErrorCode::Other(Some(text)) => text,
         ErrorCode::Other(None) => "the operating system gave no reason",

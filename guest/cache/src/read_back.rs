@@ -141,6 +141,7 @@ async fn read_checked(cache: &Cache, disk: &Disk, digest: KeyDigest) -> Checked 
     let fits = cache.state.borrow().memory_tier.fits(sidecar.size);
     let blob = match if fits { file.load().await } else { Ok(file.share()) } {
         Ok(blob) => blob,
+        Err(error) if blames_the_file(&error) => return Checked::Damaged,
         Err(error) => return Checked::Unreadable(media_file, error),
     };
     let expected = sidecar.body_digest;
@@ -152,6 +153,7 @@ async fn read_checked(cache: &Cache, disk: &Disk, digest: KeyDigest) -> Checked 
             Checked::Intact(sidecar, stamp, blob, Some(digest), file)
         }
         Ok(_) => Checked::Damaged,
+        Err(error) if blames_the_file(&error) => Checked::Damaged,
         Err(error) => Checked::Unreadable(media_file, error),
     }
 }

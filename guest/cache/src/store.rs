@@ -144,7 +144,10 @@ impl Cache {
 
     pub(crate) fn disk_failed(&self, action: &str, error: &ErrorCode) -> StoreError {
         let reason = format!("cannot {action}: {}", describe(error));
-        self.state.borrow_mut().disk_health.failed(Operation::Store, reason.clone(), clock::now());
+        // A body in a file that was changed meanwhile says nothing about the health of the cache's disk.
+        if !matches!(error, ErrorCode::TextFileBusy) {
+            self.state.borrow_mut().disk_health.failed(Operation::Store, reason.clone(), clock::now());
+        }
         StoreError::Disk(reason)
     }
 

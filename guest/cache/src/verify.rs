@@ -81,6 +81,7 @@ async fn read_files(disk: &Disk, digest: KeyDigest) -> Files {
     match blob.digest().await {
         Ok(found) if found == expected => Files::Intact(stamp.size + sidecar.size),
         Ok(_) => Files::Damaged,
+        Err(error) if blames_the_file(&error) => Files::Damaged,
         Err(error) => Files::Unreadable(media_file, error),
     }
 }

@@ -23,7 +23,7 @@ use tokio::sync::OnceCell;
 use crate::arrival::{Arrival, Next, Readers};
 use crate::failure::FetchError;
 use crate::file_stamp::{Change, FileStamp};
-use crate::source::{MAX_INLINE_BYTES, STREAM_CHUNK, Sha256Digest, Source, read_at, read_cached, run};
+use crate::source::{MAX_INLINE_BYTES, STREAM_CHUNK, Sha256Digest, Source, not_copied, read_at, read_cached, run};
 use crate::spool::Reservation;
 
 /// Immutable bytes in memory or in an open file. The bytes of a download may still be arriving.
@@ -198,7 +198,7 @@ impl Whole {
         let (Some(file), true) = (self.file(), self.digest.initialized()) else { return Ok(()) };
         let now = FileStamp::of(&file.metadata()?);
         match *self.stamp() {
-            Some(before) if before.was_written(&now) => Err(io::Error::other("the file was changed while it was being copied")),
+            Some(before) if before.was_written(&now) => Err(not_copied("it was changed in the meantime")),
             _ => Ok(()),
         }
     }
@@ -523,8 +523,9 @@ impl Blob {
     /// Writes all bytes to the start of `file`, on another thread unless the blob is small.
     ///
     /// # Errors
-    /// Any error of the operating system, such as [`io::ErrorKind::StorageFull`], or the error of a download that fails. Also if the bytes
-    /// are in a file that has been written to since their digest was computed.
+    /// Any error of the operating system, such as [`io::ErrorKind::StorageFull`], or the error of a download that fails.
+    /// [`io::ErrorKind::ExecutableFileBusy`] if the bytes are in a file that has been written to since their digest was computed, or that
+    /// cannot be read.
     pub async fn write_to(&self, file: Arc<File>) -> io::Result<()> {
         let whole = self.when_whole().await?;
         let source = whole.source.clone();
@@ -739,7 +740,7 @@ mod tests {
         let file = File::options().write(true).open(&path).unwrap();
         file.write_all_at(b"9876543210", 0).unwrap();
         file.set_modified(std::time::UNIX_EPOCH).unwrap();
-        assert!(blob.write_to(file_of(b"")).await.is_err());
+        assert_eq!(blob.write_to(file_of(b"")).await.unwrap_err().kind(), io::ErrorKind::ExecutableFileBusy);
         other.write_to(file_of(b"")).await.unwrap();
     }
 

@@ -1,5 +1,6 @@
 //! Where bytes are stored: in memory, or in an open file.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
@@ -82,21 +83,32 @@ impl Source {
     }
 }
 
-/// Copies `len` bytes from the start of one file to the start of another.
+/// Copies `len` bytes from the start of one file to the start of another. If the cause of an error is the first file, its kind is
+/// [`io::ErrorKind::ExecutableFileBusy`].
 pub(crate) fn copy(from: &File, to: &File, len: u64) -> io::Result<()> {
     let mut position = 0;
     while position < len {
-        let chunk = read_at(from, position, (len - position).min(COPY_CHUNK as u64) as usize)?;
+        let chunk = read_at(from, position, (len - position).min(COPY_CHUNK as u64) as usize).map_err(not_copied)?;
         to.write_all_at(&chunk, position)?;
         position += chunk.len() as u64;
     }
     Ok(())
 }
 
+/// The error for a file that cannot be copied because it was changed or cannot be read.
+pub(crate) fn not_copied(why: impl Display) -> io::Error {
+    io::Error::new(io::ErrorKind::ExecutableFileBusy, format!("cannot copy the file: {why}"))
+}
+
+/// Reads bytes of a file. If it has shrunk, the kind of the error is [`io::ErrorKind::ExecutableFileBusy`].
 pub(crate) fn read_at(file: &File, position: u64, count: usize) -> io::Result<Bytes> {
     let mut buffer = vec![0; count];
-    file.read_exact_at(&mut buffer, position)?;
-    Ok(buffer.into())
+    match file.read_exact_at(&mut buffer, position) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(io::Error::new(io::ErrorKind::ExecutableFileBusy, "the file has shrunk"))
+        }
+        read => read.map(|()| buffer.into()),
+    }
 }
 
 /// Reads the bytes of a file that are in memory: in the system's page cache, or because the file system is in memory. Reads at least one
@@ -143,6 +155,21 @@ mod tests {
     use rustix::fs::{MemfdFlags, memfd_create};
 
     use super::*;
+
+    #[test]
+    fn failed_copy_reports_which_file_caused_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
+        std::fs::write(&from, "0123456789").unwrap();
+        std::fs::write(&to, "").unwrap();
+        let open = |path| [File::open(path).unwrap(), File::options().write(true).open(path).unwrap()];
+        let ([from, unreadable], [unwritable, to]) = (open(&from), open(&to));
+        let kind = |from, to, len| copy(from, to, len).map_err(|error| error.kind());
+        assert_eq!(kind(&from, &to, 10), Ok(()));
+        assert_eq!(kind(&from, &to, 11), Err(io::ErrorKind::ExecutableFileBusy), "the file has shrunk");
+        assert_eq!(kind(&unreadable, &to, 10), Err(io::ErrorKind::ExecutableFileBusy));
+        assert!(kind(&from, &unwritable, 10).is_err_and(|kind| kind != io::ErrorKind::ExecutableFileBusy));
+    }
 
     #[test]
     fn file_on_an_in_memory_file_system_is_read_without_another_thread() {

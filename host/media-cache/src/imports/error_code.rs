@@ -13,9 +13,10 @@ pub(crate) fn error_code(error: impl Into<io::Error>) -> ErrorCode {
         Some(Errno::ROFS) => ErrorCode::ReadOnly,
         Some(Errno::DQUOT) => ErrorCode::Quota,
         Some(Errno::XDEV) => ErrorCode::CrossDevice,
-        Some(Errno::TXTBSY) => ErrorCode::TextFileBusy,
         Some(Errno::MFILE | Errno::NFILE) => ErrorCode::Other(Some("too many files are open".into())),
         Some(Errno::STALE) => ErrorCode::Other(Some("the file is no longer on the server".into())),
+        // Also the error for a file that was changed while it was read or copied.
+        _ if error.kind() == io::ErrorKind::ExecutableFileBusy => ErrorCode::TextFileBusy,
         None if error.kind() == io::ErrorKind::Other => ErrorCode::Other(Some(error.to_string())),
         _ => error.into(),
     }
@@ -29,11 +30,12 @@ mod tests {
     fn disk_errors_map_to_distinct_error_codes() {
         let code = |errno: Errno| format!("{:?}", error_code(errno));
         assert_eq!(
-            [Errno::ROFS, Errno::DQUOT, Errno::NOSPC, Errno::IO].map(code),
-            ["ReadOnly", "Quota", "InsufficientSpace", "Io"].map(|name| format!("ErrorCode::{name}"))
+            [Errno::ROFS, Errno::DQUOT, Errno::NOSPC, Errno::IO, Errno::TXTBSY].map(code),
+            ["ReadOnly", "Quota", "InsufficientSpace", "Io", "TextFileBusy"].map(|name| format!("ErrorCode::{name}"))
         );
         assert!(code(Errno::MFILE).contains("too many files are open"));
         assert!(matches!(error_code(io::ErrorKind::UnexpectedEof), ErrorCode::Io));
+        assert!(matches!(error_code(io::Error::new(io::ErrorKind::ExecutableFileBusy, "why")), ErrorCode::TextFileBusy));
         assert!(matches!(error_code(io::Error::other("why")), ErrorCode::Other(Some(why)) if why == "why"));
     }
 }
