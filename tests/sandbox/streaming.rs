@@ -4,7 +4,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
-use media_cache::{ArrivingBody, CacheControl, Cacheability, FetchError, Media, MediaCache, Source, Spool, SpooledBody};
+use media_cache::{
+    ArrivingBody, CacheControl, Cacheability, EntryFilter, FetchError, Media, MediaCache, Source, Spool, SpooledBody,
+};
 use media_cache_test_support::cache_directory::{BOTH, NEITHER, files_exist};
 use media_cache_test_support::cache_requests::{body, failure};
 use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
@@ -259,17 +261,41 @@ async fn request_after_a_removal_does_not_follow_the_body_that_was_arriving() {
 }
 
 #[tokio::test]
-async fn failure_of_a_download_that_a_removal_discarded_is_not_remembered() {
+async fn removal_releases_an_arriving_body_that_nobody_reads_and_its_download_is_not_counted() {
+    for matching in [false, true] {
+        let rig = CacheRig::create();
+        let cache = rig.open().await;
+        let writer = serve_early(&rig).await;
+        drop(arriving(&cache).await);
+        let abandoned = writer.abandoned();
+        let mut released = pin!(abandoned.wait());
+        assert!(released.as_mut().now_or_never().is_none());
+        if matching {
+            assert_eq!(cache.remove_matching(EntryFilter::Prefix(URL.into())).await.unwrap(), 1);
+        } else {
+            assert!(cache.remove(URL).await.unwrap());
+        }
+        soon(released).await;
+        drop(writer);
+        let counted = stats(&cache).await;
+        assert_eq!((counted.downloads, counted.download_failures), (0, 0));
+        assert_eq!(cache.status().await.unwrap().blob_handles, 0);
+    }
+}
+
+#[tokio::test]
+async fn failure_of_a_download_that_a_removal_discarded_is_neither_remembered_nor_counted() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let writer = serve_early(&rig).await;
     let before = arriving(&cache).await;
     assert!(cache.remove(URL).await.unwrap());
     writer.fail(FetchError::ShortBody("the connection was closed".into()));
-    until(&cache, |stats| stats.download_failures == 1).await;
     assert!(before.body.bytes().await.is_err());
     rig.origin.serves_bytes(URL, b"newer".to_vec());
     assert_eq!(body(&cache.get_or_download(URL).await.unwrap()).await, b"newer");
+    let counted = stats(&cache).await;
+    assert_eq!((counted.downloads, counted.download_failures, counted.remembered_failures), (1, 0, 0));
 }
 
 #[tokio::test]

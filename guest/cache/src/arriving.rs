@@ -1,8 +1,11 @@
 //! Fills whose media is served while its body is arriving. A separate task completes such a fill after the call that started it has
 //! returned.
 
+use std::pin::pin;
 use std::rc::Rc;
 
+use futures::channel::oneshot;
+use futures::future::{Either, select};
 use media_cache_entry_files::Metadata;
 
 use crate::arriving_media::{ArrivingFill, Leaders};
@@ -12,7 +15,7 @@ use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
 use crate::clock;
-use crate::download::{Download, cost_since};
+use crate::download::cost_since;
 use crate::fill::FillLeader;
 use crate::lookup_key::LookupKey;
 
@@ -30,21 +33,26 @@ impl Cache {
         // This cannot fail: only the leader of the fill takes this role.
         let settling = self.settling.lead(&key.digest).ok();
         fill.announce(|| media.share());
+        let ended = fill.watch();
         let fill = self.arriving.insert(key.digest, &key.cache_key, media.share(), waiters, Leaders { fill, settling });
         let (cache, url, arriving) = (Rc::clone(self), key.request_key.to_owned(), media.share());
-        wit_bindgen::spawn_local(async move { cache.complete_fill(&url, arriving, began, &fill).await });
+        wit_bindgen::spawn_local(async move { cache.complete_fill(&url, arriving, began, (&fill, ended)).await });
         media
     }
 
-    /// Waits for the body and stores the media, unless the download fails or the entry is removed in the meantime.
-    async fn complete_fill(&self, url: &str, arriving: CachedMedia, began: u64, fill: &ArrivingFill) {
+    /// Waits for the body and stores the media, unless the download fails or the entry is removed in the meantime. Only a removal ends the
+    /// fill before that. The download then continues only for those who still read the body, and is not counted.
+    async fn complete_fill(
+        &self,
+        url: &str,
+        arriving: CachedMedia,
+        began: u64,
+        (fill, ended): (&ArrivingFill, oneshot::Receiver<()>),
+    ) {
         let key = self.lookup_key(url);
-        let ended = arriving.body.finished().await;
-        let Some(leaders) = fill.take_leaders() else {
-            // The entry was removed, and another request may be filling it again.
-            return self.end_discarded(&ended);
-        };
-        let filled = match self.end_download(&key, ended, arriving.body.size(), began) {
+        let Either::Left((finished, _)) = select(pin!(arriving.body.finished()), ended).await else { return };
+        let Some(leaders) = fill.take_leaders() else { return };
+        let filled = match self.end_download(&key, finished, arriving.body.size(), began) {
             Ok(cost) => Some(self.store_arrived(&key, arriving, cost, fill).await),
             Err(_) => None,
         };
@@ -75,22 +83,6 @@ impl Cache {
             (media.handle, media.not_stored) = (None, Some(StoreError::Refused));
         }
         media
-    }
-
-    /// Ends a download that is no longer needed because the entry has been stored in the meantime. It counts as a success.
-    pub(crate) fn end_unneeded(&self, download: &Download) {
-        if let Download::Arriving(..) = download {
-            self.state.borrow_mut().counters.downloads += 1;
-        }
-    }
-
-    /// Counts a download whose media is discarded. A failure is not remembered, since it says nothing about newer downloads of the URL.
-    fn end_discarded(&self, ended: &Result<(), FetchError>) {
-        let counters = &mut self.state.borrow_mut().counters;
-        match ended {
-            Ok(()) => counters.downloads += 1,
-            Err(_) => counters.download_failures += 1,
-        }
     }
 
     /// Waits until it is clear whether the media of a fill is stored, and returns the media.

@@ -89,10 +89,8 @@ impl Cache {
             // A complete body is not given up for one that may still fail.
             None => match self.lead_or_follow(&key.digest, matches!(download, Download::Arriving(..))).await {
                 Ok(fill) => fill,
-                Err(filled) => {
-                    self.end_unneeded(&download);
-                    return Ok(filled);
-                }
+                // The end of a download that is still arriving is not awaited, and not counted.
+                Err(filled) => return Ok(filled),
             },
         };
         Ok(match download {

@@ -106,6 +106,15 @@ impl<K: Hash + Eq + Clone, T, S: BuildHasher> SingleFlight<K, T, S> {
 }
 
 impl<K: Hash + Eq + Clone, T, S: BuildHasher> Leader<K, T, S> {
+    /// Returns a signal of the [end](SingleFlight::watch) of the work.
+    pub fn watch(&self) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        if let Some(work) = self.works.borrow_mut().get_mut(&self.key) {
+            work.watchers.push(sender);
+        }
+        receiver
+    }
+
     /// Passes a result to the current followers and continues to lead. `result` is called once for each of them.
     pub fn announce(&self, mut result: impl FnMut() -> T) {
         let followers = self.works.borrow_mut().get_mut(&self.key).map(|work| std::mem::take(&mut work.followers));
@@ -176,9 +185,10 @@ mod tests {
         let flight = Letters::default();
         for finishes in [true, false] {
             let leader = flight.lead(&"a").unwrap_or_else(|_| panic!("there is a leader already"));
-            let mut signals = [flight.watch(&"a").unwrap(), flight.lead(&"a").err().unwrap()];
+            let mut signals = [flight.watch(&"a").unwrap(), flight.lead(&"a").err().unwrap(), leader.watch()];
             leader.announce(|| 1);
-            assert_eq!((signals[0].try_recv(), signals[1].try_recv(), flight.waiting(&"a")), (Ok(None), Ok(None), 0));
+            assert!(signals.iter_mut().all(|signal| signal.try_recv() == Ok(None)));
+            assert_eq!(flight.waiting(&"a"), 0);
             if finishes {
                 leader.finish(|| 2)
             } else {

@@ -85,7 +85,11 @@ impl Downloads {
             hosts: hosts.into(),
             limiter: Arc::default(),
         };
-        registry.register("downloads", "Downloads that have ended, by outcome", downloads.ended.clone());
+        registry.register(
+            "downloads",
+            "Downloads that have ended, by outcome. Those that ended early because nobody needed them any more are abandoned",
+            downloads.ended.clone(),
+        );
         registry.register("downloaded_bytes", "Bytes of media fetched by successful downloads", downloads.bytes.clone());
         registry.register(
             "download_seconds",
