@@ -307,29 +307,6 @@ async fn removal_that_fails_for_an_entry_is_continued_by_the_new_component() {
 }
 
 #[tokio::test]
-async fn refresh_in_progress_is_repeated_by_the_new_component() {
-    let rig = CacheRig::create();
-    let cache = rig.open().await;
-    fill(&cache, &["x:a", "x:a", "x:a"]).await;
-    rig.origin.serves_bytes("x:a", b"new".to_vec());
-    let latch = rig.origin.hold("x:a");
-    let refresh = {
-        let cache = cache.clone();
-        tokio::spawn(async move { cache.refresh("x:a").await })
-    };
-    latch.reached().await;
-    cache.swap_component(OTHER.clone()).await.unwrap();
-    latch.open();
-    let outcome = soon(refresh).await.unwrap().unwrap();
-    assert!(outcome.modified && outcome.not_stored.is_none(), "{outcome:?}");
-    assert_eq!(body(&cache.get("x:a").await.unwrap().unwrap()).await, b"new");
-    let listed = entries(&cache).await;
-    assert_eq!((listed.len(), listed[0].hits), (1, 3), "it is the same entry");
-    let stats = until(&cache, |stats| stats.downloads == 3).await;
-    assert_eq!((stats.refreshes_modified, stats.refresh_failures, stats.refreshes_unmodified), (1, 0, 0));
-}
-
-#[tokio::test]
 async fn close_waits_for_downloads_of_replaced_components() {
     let rig = CacheRig::create();
     let cache = rig.open().await;

@@ -9,6 +9,7 @@ mod churn;
 mod component;
 mod hostile;
 mod midtrace;
+mod refresh;
 mod replacing;
 mod requests;
 mod slow;

@@ -32,6 +32,18 @@ pub struct Refreshed {
 }
 
 impl Refreshed {
+    /// The outcome on standby, with what is stored. If nothing is stored, the media is empty.
+    #[must_use]
+    pub fn not_ready(stored: Option<CachedMedia>, now: u64) -> Self {
+        let media = stored.unwrap_or_else(|| CachedMedia {
+            body: Blob::from_bytes(&[]),
+            metadata: Metadata::new(String::new(), "", now).into(),
+            handle: None,
+            not_stored: None,
+        });
+        Self { media: CachedMedia { handle: None, not_stored: Some(StoreError::NotReady), ..media }, modified: false }
+    }
+
     /// Returns the same outcome for another request.
     #[must_use]
     pub fn share(&self) -> Self {

@@ -47,13 +47,16 @@ impl Cache {
     async fn refetch(self: &Rc<Self>, key: &LookupKey<'_>, context: Option<u64>) -> Result<Refreshed, FetchError> {
         let mut waited = false;
         loop {
-            let Some((stored, _)) = self.find(&key.digest).await else {
-                if !std::mem::replace(&mut waited, true) {
-                    self.wait_for_fill(key).await;
-                    continue;
-                }
-                return self.fetch_missing(key, context).await;
-            };
+            let stored = self.find(&key.digest).await.map(|(stored, _)| stored);
+            if stored.is_none() && !std::mem::replace(&mut waited, true) {
+                self.wait_for_fill(key).await;
+                continue;
+            }
+            if self.is_on_standby() {
+                // The host repeats the refresh on the successor.
+                return Ok(Refreshed::not_ready(stored, clock::now()));
+            }
+            let Some(stored) = stored else { return self.fetch_missing(key, context).await };
             // Release the stored bytes: a host serves them for as long as they are held, and the entry may be removed in the meantime.
             let (validators, handle) = (stored.metadata.validators(), stored.handle);
             drop(stored);

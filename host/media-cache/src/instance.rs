@@ -82,6 +82,13 @@ impl Instance {
         *self.standing.borrow()
     }
 
+    /// Returns a check of whether the instance has been active without interruption since this call.
+    pub fn active_since_now(&self) -> impl Fn() -> bool + use<> {
+        let mut standing = self.standing.subscribe();
+        let was_active = *standing.borrow_and_update() == Standing::Active;
+        move || was_active && standing.has_changed().is_ok_and(|has_changed| !has_changed)
+    }
+
     /// Waits until the instance is active or retired.
     pub async fn next_standing(&self) -> Standing {
         let mut standing = self.standing.subscribe();

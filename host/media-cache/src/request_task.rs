@@ -130,14 +130,12 @@ async fn answer_early(
 ) -> wasmtime::Result<Option<Request>> {
     let (media, began) = (delivered.media.clone(), Instant::now());
     let cost = delivered.cost;
-    let mut standing = instance.standing.subscribe();
-    let was_active = *standing.borrow_and_update() == Standing::Active;
+    let is_active = instance.active_since_now();
     drop(reply.send(Ok(delivered)));
     instance.has_answered();
     instance.guest().call_settled(accessor, instance.cache, url.clone()).await?;
-    let is_active = was_active && standing.has_changed().is_ok_and(|has_changed| !has_changed);
     // The fill of another request may have ended while its body was still arriving for this one.
-    if is_active || media.body.finished().await.is_err() || !may_be_stored(&media) {
+    if is_active() || media.body.finished().await.is_err() || !may_be_stored(&media) {
         return Ok(None);
     }
     let cost = cost.saturating_add(u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX));
@@ -202,10 +200,12 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
             drop(stored);
         }
         Request::Refresh { url, reply } => {
+            let is_active = instance.active_since_now();
             let answer = match guest.call_refresh(accessor, cache, url.clone(), None).await? {
                 Ok(wit::RefreshOutcome { media, modified, not_stored }) => {
                     let media = take(accessor, media)?;
-                    if is_refused(not_stored.as_ref()) {
+                    // By now, the instance may be active again.
+                    if matches!(not_stored, Some(StoreError::NotReady)) && !is_active() {
                         return Ok(Some(Request::Refresh { url, reply }));
                     }
                     Ok(Refreshed { media, modified, not_stored })
