@@ -1,12 +1,15 @@
 //! Removal of all entries of a host, all entries with a prefix, or all entries.
 
 use std::fs;
+use std::sync::Arc;
 
 use media_cache::{CacheError, EntryFilter, FetchError, MediaCache, StoreError};
-use media_cache_test_support::cache_directory::{BOTH, NEITHER, disk_usage, files_exist, make_undeletable, media_file};
+use media_cache_test_support::cache_directory::{BOTH, INDEX_LOG, NEITHER, disk_usage, files_exist, make_undeletable, media_file};
 use media_cache_test_support::cache_requests::{failure, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{order, stats};
+use media_cache_test_support::file_faults::{Fault, FaultyDisk};
+use rustix::io::Errno;
 
 const URLS: [&str; 4] = ["https://a.example/1", "https://a.example/2", "https://cdn.a.example/1", "https://b.example/1"];
 
@@ -85,6 +88,58 @@ async fn removal_by_host_reports_undeletable_files_and_removes_the_other_entries
     assert!(reason.starts_with("1 of 2 entries were not removed: cannot delete "), "{reason}");
     assert_eq!(files_exist(&rig.directory(), URLS[1]), NEITHER);
     assert_eq!(order(&cache).await, &URLS[2..]);
+}
+
+#[tokio::test]
+async fn files_that_could_not_be_deleted_are_tried_again_by_the_next_removal_that_matches() {
+    let [by_host, by_prefix] = [EntryFilter::Host("a.example".into()), EntryFilter::Prefix("https://a.example/1".into())];
+    // The other file of the entry is deleted.
+    for is_media in [true, false] {
+        for first in [None, Some(&by_host), Some(&by_prefix)] {
+            let (rig, disk) = (CacheRig::create(), Arc::<FaultyDisk>::default());
+            let cache = rig.open_with(|builder| builder.file_faults(disk.clone())).await;
+            fill(&cache, &URLS).await;
+            let busy = if is_media { "delete *.dat" } else { "delete *.json" };
+            let fail = || disk.fail(move |name| (name == busy).then_some(Fault::Error(Errno::BUSY)));
+            fail();
+            let failed = match first {
+                None => cache.remove(URLS[0]).await.map(drop),
+                Some(filter) => cache.remove_matching(filter.clone()).await.map(drop),
+            };
+            assert!(matches!(failed, Err(CacheError::Store(StoreError::Disk(_)))), "{failed:?}");
+            disk.work();
+            assert_eq!(remove(&cache, EntryFilter::Host("b.example".into())).await, 1, "it does not match");
+            assert_eq!(files_exist(&rig.directory(), URLS[0]), (is_media, !is_media));
+            fail();
+            for filter in [&by_prefix, &by_host] {
+                let error = cache.remove_matching(filter.clone()).await.unwrap_err();
+                assert!(error.to_string().contains(" entries were not removed: cannot delete "), "{error}");
+            }
+            disk.work();
+            assert_eq!(remove(&cache, by_prefix.clone()).await, 1, "{first:?}");
+            assert_eq!(files_exist(&rig.directory(), URLS[0]), NEITHER);
+            assert_eq!(remove(&cache, by_prefix.clone()).await, 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn unreadable_entry_is_not_ignored_by_a_removal_by_host() {
+    let rig = CacheRig::after_a_run(&URLS).await;
+    // Forces the sidecars to be read.
+    fs::remove_file(rig.directory().join(INDEX_LOG)).unwrap();
+    let disk = Arc::<FaultyDisk>::default();
+    let mut reads = 0;
+    disk.fail(move |name| {
+        reads += usize::from(name == "read *.json");
+        (name == "read *.json" && reads <= URLS.len()).then_some(Fault::Error(Errno::IO))
+    });
+    let cache = rig.open_with(|builder| builder.file_faults(disk.clone())).await;
+    assert_eq!(stats(&cache).await.entries, 0);
+    assert_eq!(remove(&cache, EntryFilter::Host("a.example".into())).await, 2);
+    disk.fail(|name| (name == "read *.json").then_some(Fault::Error(Errno::IO)));
+    let error = cache.remove_matching(EntryFilter::Host("b.example".into())).await.unwrap_err();
+    assert!(error.to_string().contains("2 of 2 entries were not removed: cannot read "), "{error}");
 }
 
 #[tokio::test]

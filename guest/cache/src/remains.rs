@@ -23,9 +23,11 @@ struct Tried {
     unreadable: Option<KeyDigest>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Remainder {
     disk_size: u64,
+    /// The cache key, if it is known but no longer in the sidecar.
+    url: Option<Box<str>>,
     /// Whether the files have to be deleted. If not, they are left in place for a later start that can read them.
     undeleted: bool,
 }
@@ -102,10 +104,28 @@ impl Remains {
         in_turn.filter(move |(_, remainder)| remainder.undeleted == undeleted).map(|(digest, _)| *digest)
     }
 
-    /// All files.
+    /// The digests of all entries.
     #[must_use]
-    pub(crate) fn all(&self) -> Vec<Evicted> {
-        self.files.iter().map(|(digest, remainder)| Evicted { digest: *digest, disk_size: remainder.disk_size }).collect()
+    pub fn digests(&self) -> Vec<KeyDigest> {
+        self.files.keys().copied().collect()
+    }
+
+    /// The files of an entry, if there are any.
+    pub(crate) fn files_of(&self, digest: &KeyDigest) -> Option<Evicted> {
+        self.files.get(digest).map(|remainder| Evicted { digest: *digest, disk_size: remainder.disk_size })
+    }
+
+    /// Keeps the cache key of an entry, if there are files of it.
+    pub fn keep_url(&mut self, digest: &KeyDigest, url: &str) {
+        if let Some(known) = self.files.get_mut(digest) {
+            known.url = Some(url.into());
+        }
+    }
+
+    /// The cache key of an entry, if it was kept.
+    #[must_use]
+    pub fn url(&self, digest: &KeyDigest) -> Option<&str> {
+        self.files.get(digest)?.url.as_deref()
     }
 
     /// The disk usage of the files.
@@ -127,7 +147,7 @@ mod tests {
         remains.add_undeleted(a, 0);
         remains.add_undeleted(b, 4096);
         remains.add_unreadable(c, 12288);
-        assert_eq!((remains.disk_bytes(), remains.all().len()), (24576, 3));
+        assert_eq!((remains.disk_bytes(), remains.digests().len()), (24576, 3));
         assert_eq!(remains.unreadable().collect::<Vec<_>>(), [c]);
         remains.forget(&a);
         remains.forget(&a);

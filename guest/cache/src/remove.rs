@@ -41,7 +41,10 @@ impl Cache {
         };
         match self.delete_files([files]).await {
             Ok(existed) => Ok(known || existed || was_arriving),
-            Err(failure) => Err(StoreError::Disk(failure.reason)),
+            Err(failure) => {
+                self.keep_url(&key.digest, &key.cache_key).await;
+                Err(StoreError::Disk(failure.reason))
+            }
         }
     }
 
