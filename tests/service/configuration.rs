@@ -168,6 +168,13 @@ fn names(dir: &ServiceDirectory) -> Vec<std::ffi::OsString> {
 }
 
 #[tokio::test]
+async fn config_check_reports_a_lack_of_open_files_once() {
+    let dir = ServiceDirectory::create();
+    let said = run_in(&dir.path(""), &[], &["config", "check", "--max-open-files", "4000000000"]).await.failed();
+    assert!(said.lines().count() == 1 && said.contains(" open files are allowed, but at least "), "{said}");
+}
+
+#[tokio::test]
 async fn config_check_reports_every_problem_of_an_unusable_configuration() {
     let dir = ServiceDirectory::create();
     dir.write("no directory", b"");

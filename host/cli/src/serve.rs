@@ -90,6 +90,7 @@ pub struct Serve {
 
 /// Parts that the cache shares with the rest of the service.
 struct Shared<'a> {
+    files: FileBudget,
     downloader: &'a ReplaceableDownloader,
     limiter: &'a ConcurrencyLimiter,
     spool: &'a Arc<Spool>,
@@ -111,7 +112,6 @@ impl Serve {
         let ListenerAccess { mut main, admin } = self.listeners.access(&listen).await?;
         let pseudonym = self.listeners.pseudonym();
         let files = self.file_budget()?;
-        files.report(&self.file_demand());
         let limits = self.connections.limits(files.connections);
         let admin_limits = ClientLimits { max_connections: limits.max_connections.min(MAX_ADMIN_CONNECTIONS), ..limits.clone() };
         let listener = listen.listen().await?;
@@ -150,8 +150,14 @@ impl Serve {
         let downloader = downloader.map_err(|_| anyhow::anyhow!("cannot set up the downloader"))??;
         let downloader = ReplaceableDownloader::new(Arc::new(downloader));
         let request_log = SharedRequestLog::from(self.logging.of_requests());
-        let shared =
-            Shared { downloader: &downloader, limiter: &limiter, spool: &spool, metrics: &metrics, request_log: &request_log };
+        let shared = Shared {
+            files,
+            downloader: &downloader,
+            limiter: &limiter,
+            spool: &spool,
+            metrics: &metrics,
+            request_log: &request_log,
+        };
         let prepared = self.prepare(components?, &remembered, &shared)?;
         announce(announcement).await;
 
@@ -235,8 +241,12 @@ impl Serve {
         }
     }
 
+    /// Divides the open files that are allowed now. Logs a warning if there are too few for what the service is to do at once.
     fn file_budget(&self) -> anyhow::Result<FileBudget> {
-        self.file_demand().fit(allowed_files())
+        let demand = self.file_demand();
+        let budget = demand.fit(allowed_files())?;
+        budget.report(&demand);
+        Ok(budget)
     }
 
     /// The options that can be reloaded.
@@ -280,7 +290,8 @@ impl Serve {
     ) -> anyhow::Result<PreparedCache> {
         let downloader =
             Logged::new(Arc::new(shared.downloader.clone()), shared.request_log.clone()).with_limiter(shared.limiter.clone());
-        let builder = self.configure(engine, component.component.clone(), policy)?.spool(shared.spool.clone());
+        let builder = self.configure(engine, component.component.clone(), policy, shared.files.entries)?;
+        let builder = builder.spool(shared.spool.clone());
         let builder = component.configure(builder);
         let builder = builder.downloader(shared.metrics.measured(Arc::new(downloader)));
         let transcoder = Logged::new(self.ingest.transcoder(), shared.request_log.clone());
@@ -288,9 +299,15 @@ impl Serve {
         Ok(builder.transcoder(transcoder).prepare()?)
     }
 
-    fn configure(&self, engine: Engine, component: CacheComponent, policy: &PolicySpec) -> anyhow::Result<Builder> {
+    fn configure(
+        &self,
+        engine: Engine,
+        component: CacheComponent,
+        policy: &PolicySpec,
+        max_open_files: u32,
+    ) -> anyhow::Result<Builder> {
         let builder = self.storage.builder_with(engine, component, self.disk_space.max_size_mb(), policy)?;
-        let builder = self.memory.configure(self.disk_space.configure(builder), self.file_budget()?.entries);
+        let builder = self.memory.configure(self.disk_space.configure(builder), max_open_files);
         let builder = builder.policy_limits(self.sandbox.limits()).policy_compiler(self.compile_limits.compiler());
         let builder = self.integrity_check.configure(self.durability.configure(builder));
         Ok(self.failure_memory.configure(builder))
@@ -301,16 +318,16 @@ impl Serve {
         let directory = check_directory(self.storage.dir()).err();
         let disk_space = self.disk_space.check().err();
         let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
-        let files = self.file_budget().map(|budget| budget.report(&self.file_demand())).err();
+        let files = self.file_budget();
         let converter = self.ingest.check_converter().await.err();
-        let cache = self.try_out().await.err();
+        let cache = self.try_out(files.as_ref().map_or(0, |files| files.entries)).await.err();
         let mut problems = self.listeners.problems(&self.listen).await;
-        problems.extend([directory, disk_space, trace, files, converter, cache].into_iter().flatten());
+        problems.extend([directory, disk_space, trace, files.err(), converter, cache].into_iter().flatten());
         problems
     }
 
     /// Opens an empty cache in a temporary directory, which checks the component, the policy and its options.
-    async fn try_out(&self) -> anyhow::Result<()> {
+    async fn try_out(&self, max_open_files: u32) -> anyhow::Result<()> {
         let empty = tempfile::tempdir().context("cannot create a temporary directory to try the options in")?;
         let spool = Spool::temporary();
         let via = Some(self.listeners.pseudonym().to_string());
@@ -323,7 +340,7 @@ impl Serve {
         )?;
         let engine = engine()?;
         let component = engine.cache(&self.storage.component())?;
-        let cache = self.configure(engine, component, &self.storage.policy)?.downloader(downloader);
+        let cache = self.configure(engine, component, &self.storage.policy, max_open_files)?.downloader(downloader);
         let cache = cache.shared_transcoder(self.ingest.transcoder()).directory(empty.path()).open().await?;
         Ok(cache.close().await?)
     }
