@@ -35,6 +35,21 @@ fn packages_are_valid() {
 }
 
 #[test]
+fn embedded_packages_are_complete() {
+    let directory = tempfile::tempdir().unwrap();
+    for (path, text) in media_cache_components::WIT {
+        let path = directory.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    for name in PACKAGES {
+        let (embedded, original) = (load(&directory.path().join(name), true), load(&wit().join(name), true));
+        let encode = |(resolve, package): (Resolve, PackageId)| wit_component::encode(&resolve, package).unwrap();
+        assert!(encode(embedded) == encode(original), "{name}");
+    }
+}
+
+#[test]
 fn every_item_is_documented() {
     for directory in PACKAGES {
         let (resolve, package) = load(&wit().join(directory), true);

@@ -3,7 +3,7 @@
 use media_cache_test_support::workspace::{workspace_file, workspace_path};
 
 /// The directories that contain documents.
-const DIRECTORIES: [&str; 5] = ["", "docs", "bench/compare", "fuzz", "host/cli/templates/policy"];
+const DIRECTORIES: [&str; 6] = ["", "docs", "bench/compare", "fuzz", "host/cli/templates/components", "host/cli/templates/policy"];
 
 /// A fenced block.
 pub struct Block {

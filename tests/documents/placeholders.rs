@@ -16,7 +16,7 @@ pub enum Replacement {
 }
 
 /// Texts of the documents and their replacements. An earlier row takes precedence.
-pub const PLACEHOLDERS: [(&str, Replacement); 9] = [
+pub const PLACEHOLDERS: [(&str, Replacement); 10] = [
     ("https://www.rust-lang.org/static/images/rust-social-wide.jpg", Replacement::Origin("/wide.jpg")),
     ("https://example.com", Replacement::Origin("")),
     ("https%3A%2F%2Fexample.com", Replacement::EncodedOrigin),
@@ -31,6 +31,8 @@ pub const PLACEHOLDERS: [(&str, Replacement); 9] = [
     ),
     // In the template, which has not been filled in.
     ("target/wasm32-wasip2/release/{{crate}}.wasm", Replacement::Text("target/wasm32-wasip2/release/mine.wasm")),
+    // In the README of exported components.
+    ("{{version}}", Replacement::Text(env!("CARGO_PKG_VERSION"))),
 ];
 
 /// The beginnings of commands that no test runs, and why.

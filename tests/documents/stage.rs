@@ -45,6 +45,8 @@ impl Stage {
         let (_, lru) = media_cache::embedded::POLICIES.iter().find(|(name, _)| *name == "lru").unwrap();
         stage.write(POLICY, lru);
         stage.write("target/wasm32-wasip2/release/mine.wasm", lru);
+        stage.write(concat!("policies/lru-", env!("CARGO_PKG_VERSION"), ".wasm"), lru);
+        stage.write(concat!("media-cache-", env!("CARGO_PKG_VERSION"), ".wasm"), media_cache::embedded::CACHE);
         // With an empty custom section, it is a component other than the built-in one.
         stage.write("media_cache_component.wasm", &[media_cache::embedded::CACHE, b"\x00\x06\x05other"].concat());
         stage.write("b.png", &png(2));

@@ -12,6 +12,7 @@ mod command_errors;
 mod command_line;
 mod compiling;
 mod component;
+mod component_export;
 mod conditions;
 mod configuration;
 mod connections;

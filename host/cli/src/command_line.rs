@@ -80,7 +80,7 @@ enum Command {
     /// Show, replace, test and create eviction policies
     #[command(subcommand)]
     Policy(Policy),
-    /// Show and replace the cache component of a running service
+    /// Show and replace the cache component of a running service, and export the components
     #[command(subcommand)]
     Component(Component),
     /// Compile a policy for a service, in a separate process

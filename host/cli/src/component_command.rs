@@ -1,4 +1,4 @@
-//! `media-cache component show|swap|rollback`: the cache component of a running service.
+//! `media-cache component show|swap|rollback|export`: the cache component of a running service, and the components as files.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,9 +8,10 @@ use media_cache_server::{BUILT_IN, MAX_COMPONENT_BYTES};
 use reqwest::Method;
 use serde_json::Value;
 
+use crate::component_export::Export;
 use crate::policy::{Server, read_component, text};
 
-/// The commands for the cache component.
+/// The commands for the cache component and for the components that come with this program.
 #[derive(Subcommand)]
 pub enum Component {
     /// Show the cache component of a running service
@@ -22,6 +23,8 @@ pub enum Component {
     Swap(Swap),
     /// Restore the previous cache component
     Rollback(Rollback),
+    /// Write the built-in components, their interfaces and a manifest to a directory, for other hosts
+    Export(Export),
 }
 
 /// `media-cache component show`.
@@ -68,6 +71,7 @@ impl Component {
                 let component = server.ask(Method::PUT, "component", &query, component).await?;
                 server.print(&component, in_place)?;
             }
+            Self::Export(export) => return export.run(),
             Self::Rollback(Rollback { server }) => {
                 let component = server.ask(Method::POST, "component/rollback", &[], None).await?;
                 server.print(&component, in_place)?;

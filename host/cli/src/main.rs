@@ -9,6 +9,8 @@ mod capacity;
 mod checks;
 mod command_line;
 mod component_command;
+mod component_export;
+mod component_files;
 mod config;
 mod config_command;
 mod connections;

@@ -34,6 +34,7 @@ use std::process::Command;
 pub use component::Component;
 pub use error::Error;
 pub use prebuilt::PREBUILT_VARIABLE;
+pub use stamp::Metadata;
 
 /// The target that components are compiled for.
 const TARGET: &str = "wasm32-wasip2";

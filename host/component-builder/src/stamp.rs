@@ -13,13 +13,45 @@ const CUSTOM: u8 = 0;
 const PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// The metadata of a component.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Metadata {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metadata {
+    /// The name of its package.
     pub name: String,
+    /// Its version.
     pub version: String,
+    /// Its licence, as an SPDX expression.
     pub licenses: String,
+    /// What it is, in one line.
     pub description: String,
+    /// The WIT package with its world, as one text.
     pub wit: String,
+}
+
+impl Metadata {
+    /// The metadata in a component. `None` if any of it is missing, as in a component that plain `cargo build` has built.
+    #[must_use]
+    pub fn of(component: &[u8]) -> Option<Self> {
+        let mut rest = component.strip_prefix(PREAMBLE)?;
+        let mut texts = [const { None }; SECTIONS.len()];
+        while !rest.is_empty() {
+            let (section, after) = split_section(rest)?;
+            if let Some((name, data)) = custom_section(section)
+                && let Some(at) = SECTIONS.iter().position(|known| *known == name)
+            {
+                let text = if at == 0 { name_in(data)? } else { data };
+                texts[at] = Some(str::from_utf8(text).ok()?.to_owned());
+            }
+            rest = after;
+        }
+        let [name, version, licenses, description, wit] = texts;
+        Some(Self { name: name?, version: version?, licenses: licenses?, description: description?, wit: wit? })
+    }
+
+    /// The WIT package that the component implements, with its version, such as `media-cache:policy@0.2.0`.
+    #[must_use]
+    pub fn contract(&self) -> Option<&str> {
+        self.wit.lines().find_map(|line| line.strip_prefix("package ")?.strip_suffix(';'))
+    }
 }
 
 /// A component with this metadata, which replaces that of an earlier call. `None` if `component` is not a component in the binary format.
@@ -28,7 +60,7 @@ pub(crate) fn stamp(component: &[u8], metadata: &Metadata) -> Option<Vec<u8>> {
     let mut stamped = PREAMBLE.to_vec();
     while !rest.is_empty() {
         let (section, after) = split_section(rest)?;
-        if !custom_name(section).is_some_and(|name| SECTIONS.contains(&name)) {
+        if !custom_section(section).is_some_and(|(name, _)| SECTIONS.contains(&name)) {
             stamped.extend(section);
         }
         rest = after;
@@ -52,12 +84,24 @@ fn split_section(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked((1 + header).checked_add(size)?)
 }
 
-/// The name of a custom section.
-fn custom_name(section: &[u8]) -> Option<&str> {
+/// The name and the data of a custom section.
+fn custom_section(section: &[u8]) -> Option<(&str, &[u8])> {
     let (id, rest) = section.split_first()?;
     let body = rest.get(read_length(rest)?.1..).filter(|_| *id == CUSTOM)?;
-    let (length, header) = read_length(body)?;
-    std::str::from_utf8(body.get(header..header.checked_add(length)?)?).ok()
+    let (name, data) = split_text(body)?;
+    Some((str::from_utf8(name).ok()?, data))
+}
+
+/// The name of the component itself, which is subsection 0 of `component-name`.
+fn name_in(section: &[u8]) -> Option<&[u8]> {
+    let (subsection, _) = split_text(section.strip_prefix(&[0])?)?;
+    split_text(subsection).map(|(name, _)| name)
+}
+
+/// Splits off the first text, without its length.
+fn split_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, header) = read_length(bytes)?;
+    bytes.get(header..)?.split_at_checked(length)
 }
 
 fn with_length(bytes: &[u8]) -> Vec<u8> {
@@ -112,7 +156,7 @@ mod tests {
         let mut rest = &component[PREAMBLE.len()..];
         let mut names = Vec::new();
         while let Some((section, after)) = split_section(rest) {
-            names.push(custom_name(section).unwrap_or("-").to_owned());
+            names.push(custom_section(section).map_or("-", |(name, _)| name).to_owned());
             rest = after;
         }
         assert!(rest.is_empty());
@@ -136,6 +180,18 @@ mod tests {
         assert_eq!(names(&new)[..2], ["producers", "-"]);
         assert_eq!(names(&new)[2..], SECTIONS);
         assert_eq!(Some(new), stamp(&component, &metadata("0.2.0")));
+    }
+
+    #[test]
+    fn metadata_is_read_back_from_a_stamped_component_only() {
+        let component = [EMPTY, b"\0\x0a\x09producers"].concat();
+        let stamped = stamp(&component, &metadata("0.1.0")).unwrap();
+        assert_eq!(Metadata::of(&stamped), Some(metadata("0.1.0")));
+        assert_eq!(metadata("0.1.0").contract(), Some("a:b"));
+        assert_eq!(Metadata::of(&component), None);
+        for end in 0..stamped.len() {
+            assert_eq!(Metadata::of(&stamped[..end]), None, "{end}");
+        }
     }
 
     #[test]
