@@ -5,6 +5,7 @@
 mod blocks;
 mod commands;
 mod components;
+mod examples;
 mod facts;
 mod generated;
 mod options;
