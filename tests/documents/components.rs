@@ -51,3 +51,18 @@ fn cache_component_imports_neither_network_nor_randomness() {
         assert!(imports.contains(&format!("media-cache:{own}@0.2.0")), "{own}");
     }
 }
+
+#[test]
+fn every_import_of_the_cache_component_is_documented() {
+    let page = workspace_file("docs/hosting.md");
+    let mut imports = imports(media_cache::embedded::CACHE);
+    imports.sort();
+    let of_wasi = |version: &str| imports.iter().filter(|name| name.starts_with("wasi:") && name.contains(version)).count();
+    assert_eq!((imports.len(), of_wasi("@0.3."), of_wasi("@0.2.")), (24, 5, 13), "{imports:?}");
+    for import in imports.iter().filter(|name| name.starts_with("wasi:")) {
+        let (interface, version) = import.split_once('@').unwrap();
+        let (package, name) = interface.split_once('/').unwrap();
+        let by_package = page.contains(&format!("`{package}@{version}`")) && page.contains(&format!("`{name}`"));
+        assert!(by_package || page.contains(&format!("`{interface}`")), "{import} is not in docs/hosting.md");
+    }
+}
