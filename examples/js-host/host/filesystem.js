@@ -39,7 +39,11 @@ export class OpenFile {
 /** A time of wasi:clocks. */
 const instant = (nanoseconds) => ({ seconds: nanoseconds / 1_000_000_000n, nanoseconds: Number(nanoseconds % 1_000_000_000n) });
 
-const typeOf = (stat) => ({ tag: stat.isFile() ? "regular-file" : stat.isDirectory() ? "directory" : stat.isSymbolicLink() ? "symbolic-link" : "other" });
+function typeOf(stat) {
+  if (stat.isFile()) return { tag: "regular-file" };
+  if (stat.isDirectory()) return { tag: "directory" };
+  return { tag: stat.isSymbolicLink() ? "symbolic-link" : "other" };
+}
 
 const statOf = (stat) => ({
   type: typeOf(stat),
