@@ -30,7 +30,7 @@ export async function load(directory) {
 
 /**
  * Runs calls one after another. A call of the cache may wait for another one, for example for a download of the same URL. The code that
- * jco 1.35 generates cannot wake such a call: it reports a deadlock, after which the instance is unusable.
+ * jco 1.35 generates cannot wake such a call, which then fails with `deadlock detected`.
  */
 export class Queue {
   #last = Promise.resolve();
