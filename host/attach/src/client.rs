@@ -21,7 +21,13 @@ use crate::options::DirectoryOptions;
 use crate::socket_path;
 
 /// The maximum number of calls in progress, each of which has its own connection. Further calls wait.
-const MAX_CALLS: usize = 256;
+const MAX_CALLS: usize = 64;
+
+/// The same for calls for which this process may run a downloader.
+const MAX_DOWNLOADS: usize = 192;
+
+/// The maximum number of connections that are kept for further calls.
+const MAX_IDLE: usize = 8;
 
 /// How long the owner may take to reply to a new connection.
 const MAX_WELCOME: Duration = Duration::from_secs(2);
@@ -65,6 +71,16 @@ impl From<io::Error> for CallFailure {
     }
 }
 
+/// What is known about the owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OwnerState {
+    Running,
+    /// It finishes the calls in progress.
+    Closing,
+    /// It finishes nothing any more.
+    Ended,
+}
+
 /// Connections to the owner of a directory.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -72,7 +88,8 @@ pub(crate) struct Client {
     options: DirectoryOptions,
     idle: Mutex<Vec<Connection>>,
     calls: Semaphore,
-    gone: watch::Receiver<bool>,
+    downloads: Semaphore,
+    owner: watch::Receiver<OwnerState>,
     monitor: JoinHandle<()>,
 }
 
@@ -80,13 +97,10 @@ impl Client {
     /// Connects to the owner of a directory.
     pub async fn connect(directory: &Path) -> Result<Self, ConnectError> {
         let (connection, options) = connect(directory).await?;
-        let (set_gone, gone) = watch::channel(false);
-        let monitor = tokio::spawn(async move {
-            wait_for_the_end(connection).await;
-            set_gone.send_replace(true);
-        });
-        let (idle, calls) = (Mutex::default(), Semaphore::new(MAX_CALLS));
-        Ok(Self { directory: directory.to_owned(), options, idle, calls, gone, monitor })
+        let (state, owner) = watch::channel(OwnerState::Running);
+        let monitor = tokio::spawn(observe_owner(connection, state));
+        let (calls, downloads) = (Semaphore::new(MAX_CALLS), Semaphore::new(MAX_DOWNLOADS));
+        Ok(Self { directory: directory.to_owned(), options, idle: Mutex::default(), calls, downloads, owner, monitor })
     }
 
     /// The options of the directory.
@@ -94,13 +108,18 @@ impl Client {
         &self.options
     }
 
-    /// Waits until the owner has ended.
-    pub fn ended(&self) -> impl Future<Output = ()> + use<> {
-        let mut gone = self.gone.clone();
+    /// Waits until the owner closes the cache, or has ended.
+    pub fn closing(&self) -> impl Future<Output = ()> + use<> {
+        let mut owner = self.owner.clone();
         async move {
             // An error means that the monitor was aborted, since the client was dropped.
-            let _ = gone.wait_for(|gone| *gone).await;
+            let _ = owner.wait_for(|owner| *owner != OwnerState::Running).await;
         }
+    }
+
+    /// Waits until the process of the owner has ended.
+    async fn ended(&self) {
+        let _ = self.owner.clone().wait_for(|owner| *owner == OwnerState::Ended).await;
     }
 
     /// Sends a call and returns the answer.
@@ -109,7 +128,7 @@ impl Client {
             connection.send(call, body).await?;
             answer(connection).await
         };
-        let (answer, body) = self.with_connection(exchange).await?;
+        let (answer, body) = self.with_connection(&self.calls, exchange).await?;
         match answer {
             Answer::Failed { error, .. } => Err(error.into()),
             answer => Ok((answer, body)),
@@ -137,7 +156,7 @@ impl Client {
                 connection.send(&fetched, body.as_ref()).await?;
             }
         };
-        match self.with_connection(exchange).await? {
+        match self.with_connection(&self.downloads, exchange).await? {
             (Answer::Media(Some(head)), body) => Ok(head.with(body)?),
             (Answer::Failed { error, is_own }, _) => Err(own_failure.filter(|_| is_own).map_or(error, CacheError::Fetch).into()),
             _ => Err(unexpected()),
@@ -145,10 +164,14 @@ impl Client {
     }
 
     /// Uses a connection for one call.
-    async fn with_connection<T>(&self, exchange: impl AsyncFnOnce(&mut Connection) -> io::Result<T>) -> Result<T, CallFailure> {
+    async fn with_connection<T>(
+        &self,
+        permits: &Semaphore,
+        exchange: impl AsyncFnOnce(&mut Connection) -> io::Result<T>,
+    ) -> Result<T, CallFailure> {
         let exchange = async {
             // The semaphore is never closed.
-            let _permit = self.calls.acquire().await;
+            let _permit = permits.acquire().await;
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut connection = match idle {
                 Some(connection) => connection,
@@ -158,7 +181,10 @@ impl Client {
                 },
             };
             let result = exchange(&mut connection).await?;
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < MAX_IDLE {
+                idle.push(connection);
+            }
             Ok(result)
         };
         tokio::select! {
@@ -223,23 +249,29 @@ async fn fetch(
     }
 }
 
-/// Waits until the owner has closed the cache or its process has ended. A child that the owner forked may keep the connection open, so the
-/// process is observed as well.
-async fn wait_for_the_end(mut connection: Connection) {
+/// Observes the owner. A child that the owner forked may keep the connection open, so the process is observed as well.
+async fn observe_owner(mut connection: Connection, state: watch::Sender<OwnerState>) {
     let process = connection.peer_process().and_then(Pid::from_raw);
-    let process = process.and_then(|process| pidfd_open(process, PidfdFlags::NONBLOCK).ok());
-    let process = process.and_then(observe);
+    let process = process.and_then(|process| pidfd_open(process, PidfdFlags::NONBLOCK).ok()).and_then(observe);
+    let is_observed = process.is_some();
     let process_ends = async {
-        match process {
+        match &process {
             Some(process) => drop(process.readable().await.map(drop)),
             None => std::future::pending().await,
         }
     };
+    let mut process_ends = std::pin::pin!(process_ends);
     tokio::select! {
-        // The owner sends nothing on this connection.
-        _ = connection.receive::<Answer>() => {}
-        () = process_ends => {}
+        // The owner sends nothing on this connection. It closes it as soon as it closes the cache, while it finishes the calls in progress.
+        _ = connection.receive::<Answer>() => {
+            state.send_replace(OwnerState::Closing);
+            if is_observed {
+                process_ends.await;
+            }
+        }
+        () = &mut process_ends => {}
     }
+    state.send_replace(OwnerState::Ended);
 }
 
 #[expect(deprecated, reason = "an owned descriptor stays open, and its replacement is unsafe")]

@@ -27,6 +27,9 @@ pub(crate) const MAX_INLINE: usize = 64 << 10;
 /// The longest JSON, in bytes. A page of entries is the longest message.
 const MAX_JSON: usize = 64 << 20;
 
+/// The largest buffer that a connection keeps for the next message, in bytes.
+const MAX_KEPT: usize = 1 << 20;
+
 /// Two lengths, and whether a file comes with the message.
 const HEAD: usize = 9;
 
@@ -120,6 +123,9 @@ impl Connection {
             (inline_length > 0).then(|| Body::Inline(Bytes::copy_from_slice(inline)))
         };
         self.received.drain(..HEAD + json_length + inline_length);
+        if self.received.is_empty() && self.received.capacity() > MAX_KEPT {
+            self.received = Vec::new();
+        }
         Ok(Some((message, body)))
     }
 }
@@ -191,7 +197,7 @@ mod tests {
             let (second, body) = other.receive::<String>().await.unwrap().unwrap();
             let Some(Body::File(file)) = body else { panic!("no file: {body:?}") };
             (&*file).rewind().unwrap();
-            assert_eq!((second == long, std::io::read_to_string(&*file).unwrap().as_str()), (true, "in a file"));
+            assert_eq!((second == long, io::read_to_string(&*file).unwrap().as_str()), (true, "in a file"));
             let (third, body) = other.receive::<String>().await.unwrap().unwrap();
             assert!(third == "third" && matches!(body, Some(Body::Inline(bytes)) if bytes.len() == MAX_INLINE));
             assert!(other.receive::<String>().await.unwrap().is_none());

@@ -8,6 +8,7 @@ use media_cache::{CacheError, FetchError, MediaCache, PolicySpec, PolicyStatus, 
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 
 use crate::bodies::sendable;
 use crate::caller_downloader::{CallerDownloader, FetchRequest, is_lost};
@@ -22,6 +23,12 @@ use crate::socket_path;
 
 /// How long to wait before accepting again after that failed, for example because too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a process that connects may take to introduce itself.
+const MAX_HELLO: Duration = Duration::from_secs(5);
+
+/// How long stopping waits for the calls in progress.
+const MAX_STOP: Duration = Duration::from_secs(10);
 
 /// How often a call tries again because the process that was downloading its media has ended.
 const MAX_LOST: usize = 16;
@@ -43,12 +50,13 @@ impl Listener {
         let listener = socket_path::listen(cache.directory())?;
         listener.set_nonblocking(true)?;
         let listener = UnixListener::from_std(listener)?;
+        let listed = ListedDescriptor::new(&listener);
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(listener, Owner { cache, options }.into(), stopped));
+        let task = tokio::spawn(accept(listener, listed, Owner { cache, options }.into(), stopped));
         Ok(Self { stop, task })
     }
 
-    /// Removes the socket, finishes the calls in progress and closes all connections. Call this before the cache is closed. The attached
+    /// Removes the socket, waits up to 10 seconds for the calls in progress, and closes all connections. Call this before the cache is closed. The attached
     /// processes then wait until the directory is released, and one of them takes over.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
@@ -68,14 +76,15 @@ struct Owner {
     options: DirectoryOptions,
 }
 
-async fn accept(listener: UnixListener, owner: Arc<Owner>, mut stopped: watch::Receiver<bool>) {
-    let listed = ListedDescriptor::new(&listener);
+async fn accept(listener: UnixListener, listed: ListedDescriptor, owner: Arc<Owner>, mut stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
             _ = stopped.wait_for(|stopped| *stopped) => break,
+            // Attached processes can take over only if nothing answers them any more. The socket may belong to the next owner by now.
+            () = owner.cache.closed() => return,
         };
         match accepted.and_then(|(stream, _)| Connection::new(stream)) {
             Ok(connection) => {
@@ -97,12 +106,19 @@ async fn accept(listener: UnixListener, owner: Arc<Owner>, mut stopped: watch::R
     }
     socket_path::remove(owner.cache.directory());
     drop((listed, listener));
-    while connections.join_next().await.is_some() {}
+    let finish = async { while connections.join_next().await.is_some() {} };
+    if timeout(MAX_STOP, finish).await.is_err() {
+        tracing::warn!("calls of attached processes are still in progress after {} s; ending them", MAX_STOP.as_secs());
+    }
 }
 
 /// Serves one connection until the other process closes it, or until this listener is stopped and no call is in progress.
 async fn serve(mut connection: Connection, owner: &Owner, mut stopped: watch::Receiver<bool>) -> io::Result<()> {
-    let Some((Hello { .. }, _)) = connection.receive().await? else { return Ok(()) };
+    let hello = tokio::select! {
+        hello = timeout(MAX_HELLO, connection.receive()) => hello??,
+        _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
+    };
+    let Some((Hello { .. }, _)) = hello else { return Ok(()) };
     let program = env!("CARGO_PKG_VERSION").to_owned();
     connection.send(&Welcome { version: VERSION, program, options: owner.options.clone() }, None).await?;
     loop {
@@ -117,7 +133,14 @@ async fn serve(mut connection: Connection, owner: &Owner, mut stopped: watch::Re
             Err(CallError { error: CacheError::Closed, .. }) => return Ok(()),
             Err(CallError { error, is_own }) => (Answer::Failed { error, is_own }, None),
         };
-        connection.send(&answer, body.as_ref()).await?;
+        match connection.send(&answer, body.as_ref()).await {
+            // Nothing has been sent: the answer is too long.
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let error = FetchError::Other(format!("the answer cannot be sent: {error}")).into();
+                connection.send(&Answer::Failed { error, is_own: false }, None).await?;
+            }
+            sent => sent?,
+        }
     }
 }
 
@@ -225,7 +248,10 @@ impl Owner {
             connection.send(&Answer::Fetch { url, validators: WireValidators(validators) }, None).await?;
             let Some((fetched, body)) = connection.receive().await? else { return Err(io::ErrorKind::ConnectionAborted.into()) };
             let fetched = match fetched {
-                Fetched::Media(head) => Ok(media_cache::Fetched::Media(head.with_fetched(body)?)),
+                Fetched::Media(head) => {
+                    let media = head.with_fetched(body).map(media_cache::Fetched::Media);
+                    media.map_err(|error| FetchError::Other(error.to_string()))
+                }
                 Fetched::NotModified(cache_control) => Ok(media_cache::Fetched::NotModified(cache_control.0)),
                 Fetched::Failed(error) => Err(error),
             };

@@ -69,8 +69,8 @@ struct Shared {
     /// The options of the directory, once they are known.
     adopted: RwLock<DirectoryOptions>,
     configure: Box<Configure>,
-    /// A builder with compiled components, for when this attached process takes over.
-    compiled: Mutex<Option<Builder>>,
+    /// A builder with compiled components and the options that it has, for when this attached process takes over.
+    compiled: Mutex<Option<(DirectoryOptions, Builder)>>,
     state: RwLock<State>,
     /// Locked while the state changes.
     changing: tokio::sync::Mutex<()>,
@@ -109,7 +109,7 @@ impl SharedCache {
             state: RwLock::new(State::Closed),
             changing: tokio::sync::Mutex::default(),
         });
-        shared.enter().await?;
+        shared.enter(Instant::now() + MAX_WAIT).await?;
         Ok(Self(shared))
     }
 
@@ -458,16 +458,16 @@ impl Shared {
     /// Takes over from the owner to which `client` was connected, or attaches to the one that does. Returns immediately if that has happened
     /// already.
     async fn replace(self: &Arc<Self>, client: &Arc<Client>) -> Result<(), AttachError> {
+        let deadline = Instant::now() + MAX_WAIT;
         let _changing = self.changing.lock().await;
         match self.state() {
-            State::Attached(current) if Arc::ptr_eq(&current, client) => self.enter().await,
+            State::Attached(current) if Arc::ptr_eq(&current, client) => self.enter(deadline).await,
             _ => Ok(()),
         }
     }
 
     /// Opens the directory or attaches to its owner. The caller is the only one that changes the state.
-    async fn enter(self: &Arc<Self>) -> Result<(), AttachError> {
-        let deadline = Instant::now() + MAX_WAIT;
+    async fn enter(self: &Arc<Self>, deadline: Instant) -> Result<(), AttachError> {
         loop {
             let error = match Client::connect(&self.directory).await {
                 Ok(client) => return self.attach(client),
@@ -493,10 +493,11 @@ impl Shared {
         // Taking over should not have to wait for the compiler. If this fails, so does taking over, which reports the error.
         tokio::task::spawn_blocking(move || {
             let shared = shared.upgrade()?;
-            let builder = (shared.configure)(&shared.adopted()).ok()?.compile().ok()?;
-            shared.compiled.lock().unwrap_or_else(PoisonError::into_inner).replace(builder)
+            let options = shared.adopted();
+            let builder = (shared.configure)(&options).ok()?.compile().ok()?;
+            shared.compiled.lock().unwrap_or_else(PoisonError::into_inner).replace((options, builder))
         });
-        tokio::spawn(take_over(Arc::downgrade(self), Arc::downgrade(&client), client.ended()));
+        tokio::spawn(take_over(Arc::downgrade(self), Arc::downgrade(&client), client.closing()));
         self.set(State::Attached(client));
         Ok(())
     }
@@ -507,6 +508,7 @@ impl Shared {
         drop(DirectoryLock::acquire(&self.directory).map_err(OpenError::Lock)?);
         let options = self.adopted();
         let compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let compiled = compiled.filter(|(of, _)| *of == options).map(|(_, builder)| builder);
         let builder = compiled.map_or_else(|| (self.configure)(&options), Ok).map_err(AttachError::Configure)?;
         let cache = builder.directory(&self.directory).open().await?;
         let listener = Listener::start(cache.clone(), options);

@@ -297,6 +297,11 @@ impl MediaCache {
         self.0.requests.is_closed()
     }
 
+    /// Waits until the cache is closed.
+    pub async fn closed(&self) {
+        self.0.requests.closed().await;
+    }
+
     /// Finishes the work in progress, completes the index log, and releases the directory. This also closes all clones. There is no time
     /// limit: if the disk hangs, this never returns. [`close_within`](Self::close_within) has a time limit. If the future is dropped,
     /// closing continues in the background.
