@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use media_cache::Media;
-use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration, PyTypeError};
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::sync::PyOnceLock;
@@ -179,21 +179,21 @@ impl Call {
     }
 
     /// Ends the call with an exception.
-    #[pyo3(signature = (kind, value=None, traceback=None))]
-    fn throw(&mut self, kind: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>, traceback: Option<&Bound<'_, PyAny>>) -> PyErr {
-        let _ = traceback;
+    #[pyo3(signature = (kind, value=None, _traceback=None))]
+    fn throw(
+        &mut self,
+        kind: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        _traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
         self.0 = Step::Ended;
         let exception = match value {
-            Some(value) if value.is_instance_of::<PyBaseException>() => Ok(value.clone()),
-            Some(value) => kind.call1((value,)),
-            None if kind.is_instance_of::<PyBaseException>() => Ok(kind.clone()),
-            None => kind.call0(),
+            Some(value) if value.is_instance_of::<PyBaseException>() => value.clone(),
+            Some(value) => kind.call1((value,))?,
+            None if kind.is_instance_of::<PyBaseException>() => kind.clone(),
+            None => kind.call0()?,
         };
-        match exception {
-            Ok(exception) if exception.is_instance_of::<PyBaseException>() => PyErr::from_value(exception),
-            Ok(_) => PyTypeError::new_err("an exception is required"),
-            Err(error) => error,
-        }
+        Err(PyErr::from_value(exception))
     }
 
     /// Ends the call.
