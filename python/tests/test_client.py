@@ -1,0 +1,63 @@
+"""The client for the HTTP service. Needs the program, whose path is in `MEDIA_CACHE_PROGRAM`."""
+
+import os
+import re
+import subprocess
+
+import pytest
+from media_cache import Client, NotAdmittedError, RefusedError, ServiceError
+
+PROGRAM = os.environ.get("MEDIA_CACHE_PROGRAM")
+URL = "https://example.org/a file.png"
+KEY = b"0123456789abcdef0123456789abcdef"
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="MEDIA_CACHE_PROGRAM is not set")
+
+
+@pytest.fixture
+def service(tmp_path):
+    """The addresses of a service: for media and for administration."""
+    key = tmp_path / "key"
+    key.write_bytes(KEY)
+    key.chmod(0o600)
+    options = ["--cache-dir", tmp_path / "cache", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--signing-key-file", key]
+    process = subprocess.Popen([PROGRAM, "serve", *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    addresses, lines = [], []
+    while len(addresses) < 2:
+        lines.append(process.stdout.readline())
+        assert lines[-1], "".join(lines)
+        addresses += re.findall(r"http://127\.0\.0\.1:\d+", lines[-1])
+    yield addresses
+    process.terminate()
+    process.wait()
+
+
+def test_client_stores_lists_and_removes(service, run, png):
+    async def main():
+        async with Client(service[1], signing_key=KEY) as client:
+            assert await client.get(URL) is None
+            assert await client.put(URL, png, "image/png", "a.png") is True
+            assert await client.put(URL, png, "image/png", "a.png") is False
+            assert await client.get(URL) == (png, "image/png", "a.png")
+            assert (await client.stats())["total_entries"] == 1
+            assert [entry["url"] async for entry in client.entries()] == [URL]
+            assert (await client.swap_policy("gdsf:beta=0.75"))["options"]["beta"] == "0.75"
+            assert (await client.rollback_policy())["name"] == "lru" == (await client.policy())["name"]
+            assert await client.remove(URL) is True and await client.remove(URL) is False
+
+    run(main())
+
+
+def test_problem_documents_become_exceptions(service, run):
+    async def main():
+        async with Client(service[1], signing_key=KEY) as client:
+            with pytest.raises(RefusedError) as refused:
+                await client.get_or_download("http://127.0.0.1/a.png")
+            assert (refused.value.status, refused.value.code) == (403, "refused")
+        async with Client(service[1]) as unsigned:
+            with pytest.raises(ServiceError) as raised:
+                await unsigned.get(URL)
+            assert (raised.value.status, raised.value.code) == (403, "unsigned")
+
+    run(main())
+    assert NotAdmittedError.status == 507
