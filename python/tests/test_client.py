@@ -1,4 +1,4 @@
-"""The client for the HTTP service. Needs the program, whose path is in `MEDIA_CACHE_PROGRAM`."""
+"""The client for the HTTP service. Needs the program, whose path is in `SERVICE_PROGRAM`."""
 
 import os
 import re
@@ -7,11 +7,11 @@ import subprocess
 import pytest
 from media_cache import Client, NotAdmittedError, RefusedError, ServiceError
 
-PROGRAM = os.environ.get("MEDIA_CACHE_PROGRAM")
+PROGRAM = os.environ.get("SERVICE_PROGRAM")
 URL = "https://example.org/a file.png"
 KEY = b"0123456789abcdef0123456789abcdef"
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="MEDIA_CACHE_PROGRAM is not set")
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="SERVICE_PROGRAM is not set")
 
 
 @pytest.fixture
