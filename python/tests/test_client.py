@@ -20,7 +20,7 @@ def service(tmp_path):
     key = tmp_path / "key"
     key.write_bytes(KEY)
     key.chmod(0o600)
-    options = ["--cache-dir", tmp_path / "cache", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--signing-key-file", key]
+    options = ["--dir", tmp_path / "cache", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--signing-key-file", key]
     process = subprocess.Popen([PROGRAM, "serve", *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     addresses, lines = [], []
     while len(addresses) < 2:
