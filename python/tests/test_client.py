@@ -8,7 +8,7 @@ import pytest
 from media_cache import Client, NotAdmittedError, RefusedError, ServiceError
 
 PROGRAM = os.environ.get("SERVICE_PROGRAM")
-URL = "https://example.org/a file.png"
+URL = "https://example.org/a%20file.png"
 KEY = b"0123456789abcdef0123456789abcdef"
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="SERVICE_PROGRAM is not set")
@@ -54,7 +54,7 @@ def test_problem_documents_become_exceptions(service, run):
             with pytest.raises(RefusedError) as refused:
                 await client.get_or_download("http://127.0.0.1/a.png")
             assert (refused.value.status, refused.value.code) == (403, "refused")
-        async with Client(service[1]) as unsigned:
+        async with Client(service[0]) as unsigned:
             with pytest.raises(ServiceError) as raised:
                 await unsigned.get(URL)
             assert (raised.value.status, raised.value.code) == (403, "unsigned")
