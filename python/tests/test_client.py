@@ -21,7 +21,11 @@ def service(tmp_path):
     key.write_bytes(KEY)
     key.chmod(0o600)
     options = ["--dir", tmp_path / "cache", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--signing-key-file", key]
-    process = subprocess.Popen([PROGRAM, "serve", *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # The service refuses variables that it does not know.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MEDIA_CACHE_")}
+    process = subprocess.Popen(
+        [PROGRAM, "serve", *options], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     addresses, lines = [], []
     while len(addresses) < 2:
         lines.append(process.stdout.readline())
