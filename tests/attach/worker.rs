@@ -24,7 +24,7 @@ const TASKS: usize = 4;
 
 /// The content of the media at a URL. Every fourth is large.
 pub fn content(url: &str) -> String {
-    let is_large = url.bytes().map(usize::from).sum::<usize>() % 4 == 0;
+    let is_large = url.bytes().map(usize::from).sum::<usize>().is_multiple_of(4);
     url.repeat(if is_large { LARGE / url.len() } else { 1 })
 }
 
@@ -74,7 +74,7 @@ async fn run(directory: PathBuf) {
                     Ok(_) => record(&directory, "failures", &format!("wrong bytes for {url}")),
                     Err(error) => record(&directory, "failures", &format!("cannot get {url}: {error}")),
                 }
-                if number % 5 == 0 {
+                if number.is_multiple_of(5) {
                     let url = format!("put:{process}:{number}");
                     match cache.put(&url, FetchedMedia::new(content(&url), "text/plain", "a.txt")).await {
                         Ok(outcome) if outcome.not_stored.is_none() => record(&directory, "puts", &url),
