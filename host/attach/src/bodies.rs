@@ -1,7 +1,7 @@
 //! Converts bodies to the form in which they are passed between processes.
 //!
 //! A small body is sent within the message. A body in a file is passed as the open file, and a large body in memory as an unnamed file in
-//! memory that nobody can change any more.
+//! memory that cannot be changed any more.
 
 use std::fs::File;
 use std::io::{self, Write};

@@ -15,8 +15,7 @@ use crate::caller_downloader::{CallerDownloader, FetchRequest, is_lost};
 use crate::connection::{Body, Connection};
 use crate::descriptors::ListedDescriptor;
 use crate::messages::{
-    Answer, Call, Fetched, Hello, MediaHead, VERSION, Welcome, WireListed, WireLoadReport, WireStatus, WireStoreError,
-    WireValidators,
+    Answer, Call, Fetched, Hello, MediaHead, VERSION, Welcome, WireLoadReport, WireStatus, WireStoreError, WireValidators,
 };
 use crate::options::DirectoryOptions;
 use crate::socket_path;
@@ -56,8 +55,8 @@ impl Listener {
         Ok(Self { stop, task })
     }
 
-    /// Removes the socket, waits up to 10 seconds for the calls in progress, and closes all connections. Call this before the cache is closed. The attached
-    /// processes then wait until the directory is released, and one of them takes over.
+    /// Removes the socket, waits up to 10 seconds for the calls in progress, and closes all connections. Call this before the cache is
+    /// closed. The attached processes then wait until the directory is released, and one of them takes over.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         let _ = (&mut self.task).await;
@@ -167,8 +166,7 @@ impl Owner {
         }
         tokio::select! {
             answer = self.call(call, body) => Ok(answer),
-            // Nothing but the end of the connection can be received during a call.
-            ended = connection.receive::<Call>() => Err(ended.err().unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into())),
+            received = connection.receive::<Call>() => Err(cancelled(received)),
         }
     }
 
@@ -176,10 +174,10 @@ impl Owner {
         let cache = &self.cache;
         match call {
             Call::Get { url } => match cache.get(&url).await? {
-                Some(media) => self.media(media).await,
+                Some(media) => media_answer(media).await,
                 None => Ok((Answer::Media(None), None)),
             },
-            Call::GetOrDownload { url, .. } => self.media(get_or_download(cache, &url, None::<&CallerDownloader>).await?).await,
+            Call::GetOrDownload { url, .. } => media_answer(get_or_download(cache, &url, None::<&CallerDownloader>).await?).await,
             Call::Refresh { url } => {
                 let outcome = cache.refresh(&url).await?;
                 let (head, body) = complete(outcome.media).await?;
@@ -195,11 +193,7 @@ impl Owner {
             }
             Call::Remove { url } => Ok((Answer::Removed(cache.remove(&url).await?.into()), None)),
             Call::RemoveMatching { filter } => Ok((Answer::Removed(cache.remove_matching(filter).await?), None)),
-            Call::Entries { after, limit } => {
-                let page = cache.entries(after, limit).await?;
-                let entries = page.entries.into_iter().map(WireListed).collect();
-                Ok((Answer::Entries { entries, next: page.next }, None))
-            }
+            Call::Entries { after, limit } => Ok((cache.entries(after, limit).await?.into(), None)),
             Call::Status => {
                 let status = WireStatus { status: cache.status().await?, load: cache.load_report().map(WireLoadReport) };
                 Ok((Answer::Status(status.into()), None))
@@ -215,18 +209,13 @@ impl Owner {
         }
     }
 
-    async fn media(&self, media: media_cache::Media) -> Answered {
-        let (head, body) = complete(media).await?;
-        Ok((Answer::Media(Some(head)), Some(body)))
-    }
-
     /// Answers a call with a downloader, which the other process runs.
     async fn get_or_download(&self, connection: &mut Connection, url: &str) -> io::Result<Answered> {
         let (requests, mut received) = mpsc::channel(1);
         let downloader = CallerDownloader { requests, failure: Arc::new(Mutex::new(None)) };
         let fetch = async {
             match get_or_download(&self.cache, url, Some(&downloader)).await {
-                Ok(media) => self.media(media).await,
+                Ok(media) => media_answer(media).await,
                 Err(error) => Err(error.into()),
             }
         };
@@ -240,9 +229,7 @@ impl Owner {
                     }));
                 }
                 Some(request) = received.recv() => request,
-                ended = connection.receive::<Fetched>() => {
-                    return Err(ended.err().unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into()));
-                }
+                received = connection.receive::<Fetched>() => return Err(cancelled(received)),
             };
             let FetchRequest { url, validators, reply } = request;
             connection.send(&Answer::Fetch { url, validators: WireValidators(validators) }, None).await?;
@@ -259,6 +246,16 @@ impl Owner {
             let _ = reply.send(fetched);
         }
     }
+}
+
+async fn media_answer(media: media_cache::Media) -> Answered {
+    let (head, body) = complete(media).await?;
+    Ok((Answer::Media(Some(head)), Some(body)))
+}
+
+/// The error for the end of a connection during a call, when nothing but that can be received.
+fn cancelled<M>(received: io::Result<M>) -> io::Error {
+    received.err().unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into())
 }
 
 /// Media with its complete body, in the form in which it is sent.

@@ -520,9 +520,9 @@ impl Shared {
     }
 }
 
-/// Takes over when the owner has ended, even if no call is made.
-async fn take_over(shared: Weak<Shared>, client: Weak<Client>, ended: impl Future<Output = ()>) {
-    ended.await;
+/// Takes over when the owner closes the cache or has ended, even if no call is made.
+async fn take_over(shared: Weak<Shared>, client: Weak<Client>, closing: impl Future<Output = ()>) {
+    closing.await;
     while let (Some(shared), Some(client)) = (shared.upgrade(), client.upgrade()) {
         match shared.replace(&client).await {
             Ok(()) => return,

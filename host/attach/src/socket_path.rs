@@ -10,10 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use media_cache::OWN_DIRECTORY;
 use tokio::net::UnixStream;
-
-/// The directory in which the cache keeps everything but entries.
-const OWN_DIRECTORY: &str = ".media-cache";
 
 const SOCKET: &str = "socket";
 

@@ -109,6 +109,7 @@ pub use media_cache_key_rules::{
 pub use open_error::OpenError;
 pub use policy::{PolicyChoice, PolicyComponent, PolicyLimits, PolicySpec, PolicyStatus, SwapError};
 pub use prepared::PreparedCache;
+pub use private_files::OWN_DIRECTORY;
 pub use resident_hit::ResidentHit;
 pub use small_file::{Pipes, read_small_file};
 

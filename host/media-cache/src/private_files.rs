@@ -8,8 +8,8 @@ use std::path::Path;
 
 use crate::small_file::{not_a_file, open_without_blocking};
 
-/// The directory for all our files except the entries and the lock.
-pub(crate) const OWN_DIRECTORY: &str = ".media-cache";
+/// The directory, within that of the entries, for all files of the cache except the entries and the lock.
+pub const OWN_DIRECTORY: &str = ".media-cache";
 
 /// Creates a directory and its parents if they do not exist.
 pub(crate) fn create_directory(directory: &Path) -> io::Result<()> {
