@@ -62,7 +62,7 @@ pub(crate) fn is_started() -> bool {
     HANDLE.get().is_some()
 }
 
-/// The sockets that a forked child must close, as file descriptors.
+/// The sockets and locks that a forked child must close, as file descriptors.
 #[pyfunction]
 pub(crate) fn open_descriptors() -> Vec<i32> {
     media_cache_attach::open_descriptors()

@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use media_cache::ListedDescriptor;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
@@ -18,8 +19,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::Interest;
 use tokio::net::UnixStream;
-
-use crate::descriptors::ListedDescriptor;
 
 /// The longest body that is sent within a message, in bytes. Longer bodies are passed as open files.
 pub(crate) const MAX_INLINE: usize = 64 << 10;

@@ -12,7 +12,6 @@ mod bodies;
 mod caller_downloader;
 mod client;
 mod connection;
-mod descriptors;
 mod error;
 mod listener;
 mod messages;
@@ -21,8 +20,8 @@ mod retained_download;
 mod shared_cache;
 mod socket_path;
 
-pub use descriptors::open_descriptors;
 pub use error::AttachError;
 pub use listener::Listener;
+pub use media_cache::open_descriptors;
 pub use options::{DirectoryOptions, OptionConflict};
 pub use shared_cache::{PolicyError, Role, SharedCache};

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use media_cache::{CacheError, FetchError, MediaCache, PolicySpec, PolicyStatus, SwapError};
+use media_cache::{CacheError, FetchError, ListedDescriptor, MediaCache, PolicySpec, PolicyStatus, SwapError};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -13,7 +13,6 @@ use tokio::time::timeout;
 use crate::bodies::sendable;
 use crate::caller_downloader::{CallerDownloader, FetchRequest, is_lost};
 use crate::connection::{Body, Connection};
-use crate::descriptors::ListedDescriptor;
 use crate::messages::{
     Answer, Call, Fetched, Hello, MediaHead, VERSION, Welcome, WireLoadReport, WireStatus, WireStoreError, WireValidators,
 };

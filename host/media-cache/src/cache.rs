@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use media_cache_key_rules::KeyRules;
@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::availability::{Availability, Outage};
 use crate::component::record::ComponentRecord;
+use crate::directory_watch::DirectoryWatch;
 use crate::driver_slices::DriverSlices;
 use crate::engine::Engine;
 use crate::health::HealthHistory;
@@ -82,6 +83,8 @@ pub(crate) struct Shared {
     pub residents: Option<Arc<ResidentIndex>>,
     pub hits: Arc<HitBuffer>,
     pub directory: PathBuf,
+    /// Holds the lock on the directory, until the thread of the cache ends.
+    pub watch: Weak<DirectoryWatch>,
     pub spool: Arc<Spool>,
     pub engine: Engine,
     pub swapper: Arc<Swapper>,
@@ -106,6 +109,13 @@ impl MediaCache {
     #[must_use]
     pub fn directory(&self) -> &std::path::Path {
         &self.0.directory
+    }
+
+    /// Whether this cache holds the lock on the directory that has the path of [`directory`](Self::directory) now. It does not if the
+    /// directory was removed, or was replaced by one that the cache has not locked yet. This blocks, since it reads the file system.
+    #[must_use]
+    pub fn is_directory_locked(&self) -> bool {
+        self.0.watch.upgrade().is_some_and(|watch| watch.is_locked())
     }
 
     /// The spool, which holds large bodies while they arrive. Programs can also use it to receive media that they then put into the cache.

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::descriptors::ListedDescriptor;
 use crate::private_files;
 use crate::small_file::open_without_blocking;
 
@@ -14,6 +15,8 @@ const FILE: &str = "media-cache.lock";
 /// A lock on a directory. It is released when this is dropped or the process ends.
 #[derive(Debug)]
 pub struct DirectoryLock {
+    // Dropped before the file is closed.
+    _listed: ListedDescriptor,
     /// The locked file. While it is open, the file system does not reuse its inode number.
     file: File,
     directory: File,
@@ -83,7 +86,7 @@ impl DirectoryLock {
         match file.try_lock() {
             Ok(()) => {
                 private_files::create_own_directory(directory).map_err(|error| unusable(directory, error))?;
-                Ok(Self { file, directory: opened })
+                Ok(Self { _listed: ListedDescriptor::new(&file), file, directory: opened })
             }
             Err(TryLockError::WouldBlock) => Err(LockError::InUse { path: directory.into(), holder: holder(&file) }),
             Err(TryLockError::Error(error)) => Err(unusable(&lock_file, error)),
@@ -139,6 +142,7 @@ fn holder(file: &File) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::descriptors::open_descriptors;
 
     #[test]
     fn directory_is_created_and_locked_by_one_holder_at_a_time() {
@@ -152,6 +156,20 @@ mod tests {
         }
         drop(lock);
         DirectoryLock::acquire(&directory).unwrap();
+    }
+
+    #[test]
+    fn lock_is_listed_for_forked_children_while_it_is_held() {
+        let root = tempfile::tempdir().unwrap();
+        let lock_file = root.path().canonicalize().unwrap().join(FILE);
+        let is_listed = || {
+            let path = |descriptor| std::fs::read_link(format!("/proc/self/fd/{descriptor}"));
+            open_descriptors().into_iter().any(|descriptor| path(descriptor).is_ok_and(|path| path == lock_file))
+        };
+        let lock = DirectoryLock::acquire(root.path()).unwrap();
+        assert!(is_listed());
+        drop(lock);
+        assert!(!is_listed());
     }
 
     #[test]

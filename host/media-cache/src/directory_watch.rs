@@ -43,6 +43,12 @@ impl DirectoryWatch {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
+    /// Whether the directory that has this path now is the one that is locked. This reads the file system.
+    pub fn is_locked(&self) -> bool {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        lock.is_some() && DirectoryLock::standing(lock.as_ref(), &self.path) == Standing::Ours
+    }
+
     /// Waits until the instance of the component has to end.
     pub async fn replaced(&self) {
         self.replaced.notified().await;
@@ -130,12 +136,16 @@ mod tests {
         let (availability, watch) = watch(&path);
         watch.look();
         assert_eq!((trouble(&availability).as_str(), is_replaced(&watch).await), ("", false));
+        assert!(watch.is_locked());
         fs::remove_dir_all(&path).unwrap();
+        assert!(!watch.is_locked());
         watch.look();
         assert!(trouble(&availability).contains("is gone"), "{}", trouble(&availability));
         assert!(!path.exists() && !is_replaced(&watch).await && watch.is_ours());
         fs::create_dir(&path).unwrap();
+        assert!(!watch.is_locked());
         watch.look();
+        assert!(watch.is_locked());
         assert_eq!((trouble(&availability).as_str(), is_replaced(&watch).await), ("", true));
         assert!(DirectoryLock::acquire(&path).is_err(), "it is locked");
     }

@@ -76,6 +76,7 @@ impl PreparedCache {
         let (max_silence, integrity_check_rate) = (self.max_silence, self.integrity_check_rate);
         let (engine, loaded, availability) = (driver.engine.clone(), driver.loaded.clone(), driver.availability.clone());
         let (slices, components) = (driver.slices.clone(), driver.serving.components.clone());
+        let watch = Arc::downgrade(&driver.serving.directory);
         let (ready, started) = oneshot::channel();
         let heartbeat = Arc::new(Heartbeat::new(driver.operations.clone()));
         let thread = start_thread(driver, inbox, ready, heartbeat.clone())?;
@@ -96,6 +97,7 @@ impl PreparedCache {
             residents,
             hits,
             directory,
+            watch,
             spool,
             loaded,
             engine,

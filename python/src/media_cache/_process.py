@@ -10,9 +10,8 @@ from . import _native
 #: How long closing all caches may take when the interpreter exits, in seconds.
 EXIT_LIMIT = 10.0
 
-_LOCK_FILE = "media-cache.lock"
-
-# The sockets that were open when the process forked. They are listed before the fork, since another thread might hold their lock during it.
+# The sockets and locks that were open when the process forked. They are listed before the fork, since another thread might hold the mutex
+# of the list during it.
 _inherited: list[int] = []
 
 
@@ -25,24 +24,11 @@ def _after_fork_in_child() -> None:
     if not _native.is_started():
         return
     _native.mark_forked()
-    for descriptor in [*_inherited, *_lock_files()]:
+    for descriptor in _inherited:
         try:
             os.close(descriptor)
         except OSError:
             pass
-
-
-def _lock_files() -> list[int]:
-    """The descriptors of the files by which directories are locked."""
-    found = []
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            path = os.readlink(f"/proc/self/fd/{name}")
-        except OSError:
-            continue
-        if os.path.basename(path).removesuffix(" (deleted)") == _LOCK_FILE:
-            found.append(int(name))
-    return found
 
 
 def _at_exit() -> None:
