@@ -1,24 +1,19 @@
 //! The side of an attached process: sends calls to the owner of the directory.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use media_cache::{CacheError, Downloader, FetchError, Fetched as FetchedByDownloader, Media};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::bodies::sendable;
 use crate::connection::{Body, Connection};
-use crate::error::AttachError;
-use crate::messages::{Answer, Call, Fetched, Hello, MediaHead, VERSION, Welcome, WireCacheControl};
+use crate::handshake::{ConnectError, connect};
+use crate::messages::{Answer, Call, Fetched, MediaHead, WireCacheControl};
 use crate::options::DirectoryOptions;
-use crate::socket_path;
+use crate::owner_monitor::{OwnerState, observe_owner};
 
 /// The maximum number of calls in progress, each of which has its own connection. Further calls wait.
 const MAX_CALLS: usize = 64;
@@ -28,24 +23,6 @@ const MAX_DOWNLOADS: usize = 192;
 
 /// The maximum number of connections that are kept for further calls.
 const MAX_IDLE: usize = 8;
-
-/// How long the owner may take to reply to a new connection.
-const MAX_WELCOME: Duration = Duration::from_secs(2);
-
-/// Why a directory cannot be attached to.
-#[derive(Debug)]
-pub(crate) enum ConnectError {
-    /// Trying again does not help.
-    Final(AttachError),
-    /// There may be no owner, or it may be starting or stopping.
-    Absent(io::Error),
-}
-
-impl From<io::Error> for ConnectError {
-    fn from(error: io::Error) -> Self {
-        Self::Absent(error)
-    }
-}
 
 /// Why a call failed.
 #[derive(Debug)]
@@ -69,16 +46,6 @@ impl From<io::Error> for CallFailure {
         }
         Self::Failed(FetchError::Other(format!("the process that owns the directory sent an invalid message: {error}")).into())
     }
-}
-
-/// What is known about the owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OwnerState {
-    Running,
-    /// It finishes the calls in progress.
-    Closing,
-    /// It finishes nothing any more.
-    Ended,
 }
 
 /// Connections to the owner of a directory.
@@ -206,28 +173,6 @@ pub(crate) fn unexpected() -> CallFailure {
     io::Error::new(io::ErrorKind::InvalidData, "it is an answer to another call").into()
 }
 
-/// Connects to the owner of a directory. Returns its options.
-async fn connect(directory: &Path) -> Result<(Connection, DirectoryOptions), ConnectError> {
-    let stream = socket_path::connect(directory).await?;
-    let mut connection = match Connection::new(stream) {
-        Ok(connection) => connection,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            return Err(ConnectError::Final(AttachError::OtherUser { directory: directory.to_owned(), error }));
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let greet = async {
-        connection.send(&Hello { version: VERSION }, None).await?;
-        connection.receive::<Welcome>().await
-    };
-    let welcome = tokio::time::timeout(MAX_WELCOME, greet).await.map_err(io::Error::from)??;
-    let (welcome, _) = welcome.ok_or(io::ErrorKind::UnexpectedEof).map_err(io::Error::from)?;
-    if welcome.version != VERSION {
-        return Err(ConnectError::Final(AttachError::Version { program: welcome.program }));
-    }
-    Ok((connection, welcome.options))
-}
-
 async fn answer(connection: &mut Connection) -> io::Result<(Answer, Option<Body>)> {
     connection.receive().await?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
@@ -247,34 +192,4 @@ async fn fetch(
         }
         FetchedByDownloader::NotModified(cache_control) => Ok((Fetched::NotModified(WireCacheControl(cache_control)), None)),
     }
-}
-
-/// Observes the owner. A child that the owner forked may keep the connection open, so the process is observed as well.
-async fn observe_owner(mut connection: Connection, state: watch::Sender<OwnerState>) {
-    let process = connection.peer_process().and_then(Pid::from_raw);
-    let process = process.and_then(|process| pidfd_open(process, PidfdFlags::NONBLOCK).ok()).and_then(observe);
-    let is_observed = process.is_some();
-    let process_ends = async {
-        match &process {
-            Some(process) => drop(process.readable().await.map(drop)),
-            None => std::future::pending().await,
-        }
-    };
-    let mut process_ends = std::pin::pin!(process_ends);
-    tokio::select! {
-        // The owner sends nothing on this connection. It closes it as soon as it closes the cache, while it finishes the calls in progress.
-        _ = connection.receive::<Answer>() => {
-            state.send_replace(OwnerState::Closing);
-            if is_observed {
-                process_ends.await;
-            }
-        }
-        () = &mut process_ends => {}
-    }
-    state.send_replace(OwnerState::Ended);
-}
-
-#[expect(deprecated, reason = "an owned descriptor stays open, and its replacement is unsafe")]
-fn observe(process: OwnedFd) -> Option<AsyncFd<OwnedFd>> {
-    AsyncFd::with_interest(process, Interest::READABLE).ok()
 }

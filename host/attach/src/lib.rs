@@ -10,18 +10,24 @@
 
 mod bodies;
 mod caller_downloader;
+mod calls;
 mod client;
 mod connection;
 mod error;
+mod handshake;
 mod listener;
 mod messages;
 mod options;
+mod owner;
+mod owner_monitor;
 mod retained_download;
 mod shared_cache;
 mod socket_path;
+mod takeover;
 
+pub use calls::PolicyError;
 pub use error::AttachError;
 pub use listener::Listener;
 pub use media_cache::open_descriptors;
 pub use options::{DirectoryOptions, OptionConflict};
-pub use shared_cache::{PolicyError, Role, SharedCache};
+pub use shared_cache::{Role, SharedCache};

@@ -1,35 +1,25 @@
-//! The owner's side: answers the calls of processes that are attached to its directory.
+//! The owner's side: accepts the connections of processes that attach to its directory.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use media_cache::{CacheError, FetchError, ListedDescriptor, MediaCache, PolicySpec, PolicyStatus, SwapError};
+use media_cache::{ListedDescriptor, MediaCache};
 use tokio::net::UnixListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
-use crate::bodies::sendable;
-use crate::caller_downloader::{CallerDownloader, FetchRequest, is_lost};
-use crate::connection::{Body, Connection};
-use crate::messages::{
-    Answer, Call, Fetched, Hello, MediaHead, VERSION, Welcome, WireLoadReport, WireStatus, WireStoreError, WireValidators,
-};
+use crate::connection::Connection;
 use crate::options::DirectoryOptions;
+use crate::owner::{Owner, serve};
 use crate::socket_path;
 
 /// How long to wait before accepting again after that failed, for example because too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a process that connects may take to introduce itself.
-const MAX_HELLO: Duration = Duration::from_secs(5);
-
 /// How long stopping waits for the calls in progress.
 const MAX_STOP: Duration = Duration::from_secs(10);
-
-/// How often a call tries again because the process that was downloading its media has ended.
-const MAX_LOST: usize = 16;
 
 /// Answers other processes that attach to the directory of a cache. They can use the cache as long as this exists.
 #[derive(Debug)]
@@ -68,12 +58,6 @@ impl Drop for Listener {
     }
 }
 
-/// What attached processes use.
-struct Owner {
-    cache: MediaCache,
-    options: DirectoryOptions,
-}
-
 async fn accept(listener: UnixListener, listed: ListedDescriptor, owner: Arc<Owner>, mut stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
@@ -107,193 +91,5 @@ async fn accept(listener: UnixListener, listed: ListedDescriptor, owner: Arc<Own
     let finish = async { while connections.join_next().await.is_some() {} };
     if timeout(MAX_STOP, finish).await.is_err() {
         tracing::warn!("calls of attached processes are still in progress after {} s; ending them", MAX_STOP.as_secs());
-    }
-}
-
-/// Serves one connection until the other process closes it, or until this listener is stopped and no call is in progress.
-async fn serve(mut connection: Connection, owner: &Owner, mut stopped: watch::Receiver<bool>) -> io::Result<()> {
-    let hello = tokio::select! {
-        hello = timeout(MAX_HELLO, connection.receive()) => hello??,
-        _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
-    };
-    let Some((Hello { .. }, _)) = hello else { return Ok(()) };
-    let program = env!("CARGO_PKG_VERSION").to_owned();
-    connection.send(&Welcome { version: VERSION, program, options: owner.options.clone() }, None).await?;
-    loop {
-        let received = tokio::select! {
-            received = connection.receive() => received?,
-            _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
-        };
-        let Some((call, body)) = received else { return Ok(()) };
-        let (answer, body) = match owner.answer(&mut connection, call, body).await? {
-            Ok(answer) => answer,
-            // The directory gets another owner, which will answer this call.
-            Err(CallError { error: CacheError::Closed, .. }) => return Ok(()),
-            Err(CallError { error, is_own }) => (Answer::Failed { error, is_own }, None),
-        };
-        match connection.send(&answer, body.as_ref()).await {
-            // Nothing has been sent: the answer is too long.
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                let error = FetchError::Other(format!("the answer cannot be sent: {error}")).into();
-                connection.send(&Answer::Failed { error, is_own: false }, None).await?;
-            }
-            sent => sent?,
-        }
-    }
-}
-
-/// Why a call failed.
-struct CallError {
-    error: CacheError,
-    /// Whether this is the failure with which the caller's downloader failed.
-    is_own: bool,
-}
-
-impl<E: Into<CacheError>> From<E> for CallError {
-    fn from(error: E) -> Self {
-        Self { error: error.into(), is_own: false }
-    }
-}
-
-type Answered = Result<(Answer, Option<Body>), CallError>;
-
-impl Owner {
-    /// Answers a call. Fails if the connection fails, or if the other process cancels the call.
-    async fn answer(&self, connection: &mut Connection, call: Call, body: Option<Body>) -> io::Result<Answered> {
-        if let Call::GetOrDownload { url, has_downloader: true } = &call {
-            return self.get_or_download(connection, url).await;
-        }
-        tokio::select! {
-            answer = self.call(call, body) => Ok(answer),
-            received = connection.receive::<Call>() => Err(cancelled(received)),
-        }
-    }
-
-    async fn call(&self, call: Call, body: Option<Body>) -> Answered {
-        let cache = &self.cache;
-        match call {
-            Call::Get { url } => match cache.get(&url).await? {
-                Some(media) => media_answer(media).await,
-                None => Ok((Answer::Media(None), None)),
-            },
-            Call::GetOrDownload { url, .. } => media_answer(get_or_download(cache, &url, None::<&CallerDownloader>).await?).await,
-            Call::Refresh { url } => {
-                let outcome = cache.refresh(&url).await?;
-                let (head, body) = complete(outcome.media).await?;
-                let not_stored = outcome.not_stored.map(WireStoreError);
-                Ok((Answer::Refreshed { media: head, modified: outcome.modified, not_stored }, Some(body)))
-            }
-            Call::Put { url, media } => {
-                let media = media.with_fetched(body).map_err(|error| FetchError::Other(error.to_string()))?;
-                let outcome = cache.put_media(&url, media).await?;
-                let (head, body) = complete(outcome.media).await?;
-                let not_stored = outcome.not_stored.map(WireStoreError);
-                Ok((Answer::Put { media: head, known: outcome.known, not_stored }, Some(body)))
-            }
-            Call::Remove { url } => Ok((Answer::Removed(cache.remove(&url).await?.into()), None)),
-            Call::RemoveMatching { filter } => Ok((Answer::Removed(cache.remove_matching(filter).await?), None)),
-            Call::Entries { after, limit } => Ok((cache.entries(after, limit).await?.into(), None)),
-            Call::Status => {
-                let status = WireStatus { status: cache.status().await?, load: cache.load_report().map(WireLoadReport) };
-                Ok((Answer::Status(status.into()), None))
-            }
-            Call::Health => Ok((Answer::Health(cache.health().await?), None)),
-            Call::Checkpoint => {
-                cache.checkpoint().await?;
-                Ok((Answer::Done, None))
-            }
-            Call::Policy => Ok((Answer::Policy(cache.policy().into()), None)),
-            Call::SwapPolicy { spec } => Ok((policy_answer(swap_policy(cache, spec).await), None)),
-            Call::RollbackPolicy => Ok((policy_answer(cache.rollback_policy().await.map_err(|error| error.to_string())), None)),
-        }
-    }
-
-    /// Answers a call with a downloader, which the other process runs.
-    async fn get_or_download(&self, connection: &mut Connection, url: &str) -> io::Result<Answered> {
-        let (requests, mut received) = mpsc::channel(1);
-        let downloader = CallerDownloader { requests, failure: Arc::new(Mutex::new(None)) };
-        let fetch = async {
-            match get_or_download(&self.cache, url, Some(&downloader)).await {
-                Ok(media) => media_answer(media).await,
-                Err(error) => Err(error.into()),
-            }
-        };
-        let mut fetch = std::pin::pin!(fetch);
-        loop {
-            let request = tokio::select! {
-                answer = &mut fetch => {
-                    return Ok(answer.map_err(|CallError { error, .. }| {
-                        let is_own = matches!(&error, CacheError::Fetch(error) if downloader.failed_with(error));
-                        CallError { error, is_own }
-                    }));
-                }
-                Some(request) = received.recv() => request,
-                received = connection.receive::<Fetched>() => return Err(cancelled(received)),
-            };
-            let FetchRequest { url, validators, reply } = request;
-            connection.send(&Answer::Fetch { url, validators: WireValidators(validators) }, None).await?;
-            let Some((fetched, body)) = connection.receive().await? else { return Err(io::ErrorKind::ConnectionAborted.into()) };
-            let fetched = match fetched {
-                Fetched::Media(head) => {
-                    let media = head.with_fetched(body).map(media_cache::Fetched::Media);
-                    media.map_err(|error| FetchError::Other(error.to_string()))
-                }
-                Fetched::NotModified(cache_control) => Ok(media_cache::Fetched::NotModified(cache_control.0)),
-                Fetched::Failed(error) => Err(error),
-            };
-            // The cache may no longer need the media.
-            let _ = reply.send(fetched);
-        }
-    }
-}
-
-async fn media_answer(media: media_cache::Media) -> Answered {
-    let (head, body) = complete(media).await?;
-    Ok((Answer::Media(Some(head)), Some(body)))
-}
-
-/// The error for the end of a connection during a call, when nothing but that can be received.
-fn cancelled<M>(received: io::Result<M>) -> io::Error {
-    received.err().unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into())
-}
-
-/// Media with its complete body, in the form in which it is sent.
-async fn complete(media: media_cache::Media) -> Result<(MediaHead, Body), CacheError> {
-    media.finished().await?;
-    let body = sendable(&media.body).await.map_err(|error| FetchError::Other(format!("the body cannot be read: {error}")))?;
-    Ok((MediaHead::of(&media), body))
-}
-
-/// Gets media whose body is complete. If the process that was downloading the media has ended, this downloads it instead.
-pub(crate) async fn get_or_download(
-    cache: &MediaCache,
-    url: &str,
-    downloader: Option<&(impl media_cache::Downloader + Clone)>,
-) -> Result<media_cache::Media, CacheError> {
-    let mut lost = 0;
-    loop {
-        let media = match downloader {
-            Some(downloader) => cache.get_or_download_with(url, downloader.clone()).await,
-            None => cache.get_or_download(url).await,
-        };
-        match media {
-            Err(CacheError::Fetch(error)) if is_lost(&error) && lost < MAX_LOST => lost += 1,
-            media => return media,
-        }
-    }
-}
-
-/// Replaces the policy. The error is a message for people.
-pub(crate) async fn swap_policy(cache: &MediaCache, spec: PolicySpec) -> Result<PolicyStatus, String> {
-    let engine = cache.engine().policies().clone();
-    let choose = tokio::task::spawn_blocking(move || spec.choose(&engine));
-    let choice = choose.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-    cache.swap_policy(choice).await.map_err(|error: SwapError| error.to_string())
-}
-
-fn policy_answer(result: Result<PolicyStatus, String>) -> Answer {
-    match result {
-        Ok(status) => Answer::Policy(status.into()),
-        Err(why) => Answer::PolicyKept(why),
     }
 }

@@ -1,0 +1,141 @@
+//! Opens the directory or attaches to its owner, and takes over when the owner ends.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::Duration;
+
+use media_cache::{Builder, DirectoryLock, LockError, MediaCache, OpenError};
+use tokio::time::Instant;
+
+use crate::client::Client;
+use crate::error::AttachError;
+use crate::handshake::ConnectError;
+use crate::listener::Listener;
+use crate::options::DirectoryOptions;
+
+/// How long to wait for a directory that another process uses and does not share. The process may be starting or stopping, or be a
+/// maintenance command.
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// The pause between two attempts to open a directory or attach to it.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The pause after taking over the directory has failed.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+
+pub(crate) type Configure = dyn Fn(&DirectoryOptions) -> Result<Builder, Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
+
+/// A cache that several processes use.
+pub(crate) struct Shared {
+    pub directory: PathBuf,
+    /// The options that this process has set.
+    pub options: DirectoryOptions,
+    /// The options of the directory, once they are known.
+    pub adopted: RwLock<DirectoryOptions>,
+    pub configure: Box<Configure>,
+    /// A builder with compiled components and the options that it has, for when this attached process takes over.
+    pub compiled: Mutex<Option<(DirectoryOptions, Builder)>>,
+    pub state: RwLock<State>,
+    /// Locked while the state changes.
+    pub changing: tokio::sync::Mutex<()>,
+}
+
+/// How this process uses the directory.
+#[derive(Clone)]
+pub(crate) enum State {
+    Owner(MediaCache, Arc<tokio::sync::Mutex<Option<Listener>>>),
+    Attached(Arc<Client>),
+    Closed,
+}
+
+impl Shared {
+    pub fn state(&self) -> State {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn adopted(&self) -> DirectoryOptions {
+        self.adopted.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets the state and returns the previous one.
+    pub fn set(&self, state: State) -> State {
+        std::mem::replace(&mut *self.state.write().unwrap_or_else(PoisonError::into_inner), state)
+    }
+
+    /// Takes over from the owner to which `client` was connected, or attaches to the one that does. Returns immediately if that has happened
+    /// already.
+    pub async fn replace(self: &Arc<Self>, client: &Arc<Client>) -> Result<(), AttachError> {
+        let deadline = Instant::now() + MAX_WAIT;
+        let _changing = self.changing.lock().await;
+        match self.state() {
+            State::Attached(current) if Arc::ptr_eq(&current, client) => self.enter(deadline).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens the directory or attaches to its owner. The caller is the only one that changes the state.
+    pub async fn enter(self: &Arc<Self>, deadline: Instant) -> Result<(), AttachError> {
+        loop {
+            let error = match Client::connect(&self.directory).await {
+                Ok(client) => return self.attach(client),
+                Err(ConnectError::Final(error)) => return Err(error),
+                Err(ConnectError::Absent(error)) => error,
+            };
+            match self.open().await {
+                Err(AttachError::Open(OpenError::Lock(in_use @ LockError::InUse { .. }))) => {
+                    if Instant::now() > deadline {
+                        return Err(AttachError::NotShared { in_use, error });
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    fn attach(self: &Arc<Self>, client: Client) -> Result<(), AttachError> {
+        self.options.check(client.options())?;
+        *self.adopted.write().unwrap_or_else(PoisonError::into_inner) = client.options().clone();
+        let (client, shared) = (Arc::new(client), Arc::downgrade(self));
+        // Taking over should not have to wait for the compiler. If this fails, so does taking over, which reports the error.
+        tokio::task::spawn_blocking(move || {
+            let shared = shared.upgrade()?;
+            let options = shared.adopted();
+            let builder = (shared.configure)(&options).ok()?.compile().ok()?;
+            shared.compiled.lock().unwrap_or_else(PoisonError::into_inner).replace((options, builder))
+        });
+        tokio::spawn(take_over(Arc::downgrade(self), Arc::downgrade(&client), client.closing()));
+        self.set(State::Attached(client));
+        Ok(())
+    }
+
+    /// Becomes the owner, unless another process uses the directory.
+    async fn open(&self) -> Result<(), AttachError> {
+        // Configuring a cache takes much longer than this check.
+        drop(DirectoryLock::acquire(&self.directory).map_err(OpenError::Lock)?);
+        let options = self.adopted();
+        let compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let compiled = compiled.filter(|(of, _)| *of == options).map(|(_, builder)| builder);
+        let builder = compiled.map_or_else(|| (self.configure)(&options), Ok).map_err(AttachError::Configure)?;
+        let cache = builder.directory(&self.directory).open().await?;
+        let listener = Listener::start(cache.clone(), options);
+        let listener = listener.inspect_err(|error| {
+            tracing::warn!("other processes cannot attach to {}: {error}", self.directory.display());
+        });
+        self.set(State::Owner(cache, Arc::new(tokio::sync::Mutex::new(listener.ok()))));
+        Ok(())
+    }
+}
+
+/// Takes over when the owner closes the cache or has ended, even if no call is made.
+async fn take_over(shared: Weak<Shared>, client: Weak<Client>, closing: impl Future<Output = ()>) {
+    closing.await;
+    while let (Some(shared), Some(client)) = (shared.upgrade(), client.upgrade()) {
+        match shared.replace(&client).await {
+            Ok(()) => return,
+            Err(error) => tracing::warn!("cannot take over {}: {error}", shared.directory.display()),
+        }
+        drop((shared, client));
+        tokio::time::sleep(FAILURE_PAUSE).await;
+    }
+}
