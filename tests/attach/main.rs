@@ -6,6 +6,7 @@
 mod attached;
 mod downloads;
 mod processes;
+mod replaced;
 mod shared;
 mod takeover;
 mod worker;

@@ -84,6 +84,11 @@ impl Client {
         }
     }
 
+    /// Whether the owner neither closes the cache nor has ended.
+    pub fn is_owner_running(&self) -> bool {
+        *self.owner.borrow() == OwnerState::Running
+    }
+
     /// Waits until the process of the owner has ended.
     async fn ended(&self) {
         let _ = self.owner.clone().wait_for(|owner| *owner == OwnerState::Ended).await;

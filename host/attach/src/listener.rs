@@ -13,10 +13,13 @@ use tokio::time::timeout;
 use crate::connection::Connection;
 use crate::options::DirectoryOptions;
 use crate::owner::{Owner, serve};
-use crate::socket_path;
+use crate::socket_path::{self, Place, Socket};
 
 /// How long to wait before accepting again after that failed, for example because too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often to check whether the socket is still in the directory.
+const SOCKET_CHECK: Duration = Duration::from_secs(1);
 
 /// How long stopping waits for the calls in progress.
 const MAX_STOP: Duration = Duration::from_secs(10);
@@ -35,12 +38,9 @@ impl Listener {
     /// # Errors
     /// The socket cannot be created, for example because the file system does not support sockets.
     pub fn start(cache: MediaCache, options: DirectoryOptions) -> io::Result<Self> {
-        let listener = socket_path::listen(cache.directory())?;
-        listener.set_nonblocking(true)?;
-        let listener = UnixListener::from_std(listener)?;
-        let listed = ListedDescriptor::new(&listener);
+        let accepting = Accepting::new(socket_path::listen(cache.directory())?)?;
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(listener, listed, Owner { cache, options }.into(), stopped));
+        let task = tokio::spawn(accept(accepting, Owner { cache, options }.into(), stopped));
         Ok(Self { stop, task })
     }
 
@@ -58,15 +58,36 @@ impl Drop for Listener {
     }
 }
 
-async fn accept(listener: UnixListener, listed: ListedDescriptor, owner: Arc<Owner>, mut stopped: watch::Receiver<bool>) {
+/// A socket that accepts connections.
+struct Accepting {
+    // Dropped before the listener is closed.
+    _listed: ListedDescriptor,
+    listener: UnixListener,
+    place: Place,
+}
+
+impl Accepting {
+    fn new(Socket { listener, place }: Socket) -> io::Result<Self> {
+        let listener = UnixListener::from_std(listener)?;
+        Ok(Self { _listed: ListedDescriptor::new(&listener), listener, place })
+    }
+}
+
+async fn accept(mut socket: Accepting, owner: Arc<Owner>, mut stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
+    let mut replacement = Box::pin(listen_again(owner.cache.clone(), socket.place.clone()));
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = socket.listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
+            new = &mut replacement => {
+                replacement.set(listen_again(owner.cache.clone(), new.place.clone()));
+                socket = new;
+                continue;
+            }
             _ = stopped.wait_for(|stopped| *stopped) => break,
-            // Attached processes can take over only if nothing answers them any more. The socket may belong to the next owner by now.
-            () = owner.cache.closed() => return,
+            // Attached processes can take over only if nothing answers them any more.
+            () = owner.cache.closed() => return socket.place.remove(),
         };
         match accepted.and_then(|(stream, _)| Connection::new(stream)) {
             Ok(connection) => {
@@ -86,10 +107,39 @@ async fn accept(listener: UnixListener, listed: ListedDescriptor, owner: Arc<Own
             }
         }
     }
-    socket_path::remove(owner.cache.directory());
-    drop((listed, listener));
+    socket.place.remove();
+    drop(socket);
     let finish = async { while connections.join_next().await.is_some() {} };
     if timeout(MAX_STOP, finish).await.is_err() {
         tracing::warn!("calls of attached processes are still in progress after {} s; ending them", MAX_STOP.as_secs());
+    }
+}
+
+/// Waits until the socket of this owner is no longer in the directory, and listens on a new one. While the directory does not exist or is
+/// locked by another process, this waits; the cache reports that.
+async fn listen_again(cache: MediaCache, place: Place) -> Accepting {
+    let mut failure = None;
+    loop {
+        tokio::time::sleep(SOCKET_CHECK).await;
+        let (checked, place) = (cache.clone(), place.clone());
+        // The disk may hang.
+        let listen = move || {
+            let is_missing = !place.is_occupied() && checked.is_directory_locked();
+            is_missing.then(|| socket_path::listen(checked.directory()))
+        };
+        let Ok(Some(socket)) = tokio::task::spawn_blocking(listen).await else { continue };
+        match socket.and_then(Accepting::new) {
+            Ok(accepting) => {
+                tracing::warn!("the socket in {} was removed; other processes can attach again", cache.directory().display());
+                return accepting;
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if failure.as_ref() != Some(&error) {
+                    tracing::warn!("the socket in {} cannot be created again: {error}", cache.directory().display());
+                }
+                failure = Some(error);
+            }
+        }
     }
 }

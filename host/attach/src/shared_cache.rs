@@ -55,7 +55,7 @@ impl SharedCache {
             state: RwLock::new(State::Closed),
             changing: tokio::sync::Mutex::default(),
         });
-        shared.enter(Instant::now() + MAX_WAIT).await?;
+        shared.enter(Instant::now() + MAX_WAIT, None).await?;
         Ok(Self(shared))
     }
 

@@ -20,6 +20,10 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(30);
 /// The pause between two attempts to open a directory or attach to it.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// How long to wait for an owner to whose socket this process cannot connect although it is running. The directory may have been replaced,
+/// and the owner may not have noticed that yet.
+const MAX_REPLACEMENT: Duration = Duration::from_secs(5);
+
 /// The pause after taking over the directory has failed.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -68,19 +72,25 @@ impl Shared {
         let deadline = Instant::now() + MAX_WAIT;
         let _changing = self.changing.lock().await;
         match self.state() {
-            State::Attached(current) if Arc::ptr_eq(&current, client) => self.enter(deadline).await,
+            State::Attached(current) if Arc::ptr_eq(&current, client) => self.enter(deadline, Some(client)).await,
             _ => Ok(()),
         }
     }
 
-    /// Opens the directory or attaches to its owner. The caller is the only one that changes the state.
-    pub async fn enter(self: &Arc<Self>, deadline: Instant) -> Result<(), AttachError> {
+    /// Opens the directory or attaches to its owner, after the connection to `previous` was lost. The caller is the only one that changes
+    /// the state.
+    pub async fn enter(self: &Arc<Self>, deadline: Instant, previous: Option<&Client>) -> Result<(), AttachError> {
+        let patience = Instant::now() + MAX_REPLACEMENT;
         loop {
             let error = match Client::connect(&self.directory).await {
                 Ok(client) => return self.attach(client),
                 Err(ConnectError::Final(error)) => return Err(error),
                 Err(ConnectError::Absent(error)) => error,
             };
+            if previous.is_some_and(Client::is_owner_running) && Instant::now() < patience {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
             match self.open().await {
                 Err(AttachError::Open(OpenError::Lock(in_use @ LockError::InUse { .. }))) => {
                     if Instant::now() > deadline {
