@@ -91,7 +91,7 @@ impl Stage {
     /// Starts a service in place of the current one, on free ports and with a separate directory.
     pub async fn serve(&mut self, command: &str) {
         self.services += 1;
-        let directory = format!("service-{}", self.services);
+        let directory = self.service_directory();
         let mut variables = vec![("MEDIA_CACHE_DIR", directory.as_str())];
         variables.extend(["MEDIA_CACHE_LISTEN", "MEDIA_CACHE_ADMIN_LISTEN"].map(|name| (name, "127.0.0.1:0")));
         variables.extend(self.has_token.then_some(("MEDIA_CACHE_ADMIN_TOKEN_FILE", "tokens")));
@@ -100,6 +100,11 @@ impl Stage {
         let mut service = Service::start_command(shell, self.path("tokens")).await;
         let administration = format!("http://{}", service.admin_address().await);
         self.service = Some((service, administration));
+    }
+
+    /// The directory of the current service.
+    fn service_directory(&self) -> String {
+        format!("service-{}", self.services)
     }
 
     /// Runs commands, which must succeed, and returns what they print.
@@ -122,9 +127,14 @@ impl Stage {
         let missing =
             |line: &str| PROGRAMS.iter().any(|program| is_used(program, line) && media_cache_test_skip::unless_installed(program));
         let script: Vec<_> = script.lines().filter(|line| !missing(line)).map(|line| self.replaced(line)).collect();
-        let (service, _) = self.service.as_ref().unwrap();
-        let mut shell = self.shell(&script.join("\n"));
-        shell.env("MEDIA_CACHE_SERVER", format!("http://{}", service.address()));
+        let (script, (service, _)) = (script.join("\n"), self.service.as_ref().unwrap());
+        let mut shell = self.shell(&script);
+        // Commands for a running cache use that of the service. All others use a directory that no process uses.
+        if script.contains("media-cache policy") {
+            shell.env("MEDIA_CACHE_DIR", self.service_directory());
+        } else if script.contains("media-cache component") {
+            shell.env("MEDIA_CACHE_SERVER", format!("http://{}", service.address()));
+        }
         finish(shell, &[]).await
     }
 

@@ -59,22 +59,6 @@ async fn put_refuses_invalid_media_with_the_reason() {
 }
 
 #[tokio::test]
-async fn commands_refuse_a_directory_that_a_service_uses() {
-    let dir = ServiceDirectory::create();
-    let service = dir.serve().await;
-    assert_eq!(service.put(NOWHERE, "image/png", png(1)).await.status, 201);
-    let file = dir.write("file.png", &png(2));
-    let (other, file) = ("https://nowhere.invalid/other.png", file.to_str().unwrap());
-    for arguments in [&["get", other][..], &["put", NOWHERE, file], &["rm", NOWHERE], &["ls"], &["ls", "--json"], &["stats"]] {
-        let said = dir.run(arguments).await.failed();
-        assert!(said.contains("in use by another media-cache") && said.contains("send it requests over HTTP"), "{said}");
-        assert!(said.contains(dir.cache().to_str().unwrap()), "{said}");
-    }
-    assert_eq!(service.media(NOWHERE).await.is("hit").body, png(1));
-    service.stop().await;
-}
-
-#[tokio::test]
 async fn every_command_has_help() {
     let dir = ServiceDirectory::create();
     for command in COMMANDS {

@@ -1,20 +1,24 @@
 //! The calls of a cache that several processes use. Each is made directly if this process owns the directory, or else by its owner.
 
+use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use media_cache::policy::PolicyOrigin;
 use media_cache::{
-    CacheError, Downloader, EntryFilter, FetchError, FetchedMedia, Health, LoadReport, Media, MediaCache, Outage, Page, PolicySpec,
-    PolicyStatus, PutOutcome, RefreshOutcome, Status,
+    Blob, CacheError, Downloader, EntryFilter, FetchError, FetchedMedia, Health, LoadReport, Media, MediaCache, Outage, Page,
+    PolicySpec, PolicyStatus, PutOutcome, RefreshOutcome, Status,
 };
 
 use crate::bodies::sendable;
 use crate::client::{CallFailure, Client, unexpected};
 use crate::error::AttachError;
 use crate::messages::{Answer, Call, MediaHead};
-use crate::owner::{get_or_download, swap_policy};
+use crate::owner::get_or_download;
+use crate::policy_calls::{rollback_policy, swap_policy};
 use crate::retained_download::RetainedDownload;
 use crate::shared_cache::SharedCache;
 use crate::takeover::State;
@@ -114,8 +118,7 @@ impl SharedCache {
         let own = |cache: MediaCache| async move { cache.put_media(url, media.clone()).await };
         let call = &Call::Put { url: url.into(), media: MediaHead::of_fetched(media) };
         let remote = |client: Arc<Client>| async move {
-            let unreadable = |error| CacheError::Fetch(FetchError::Other(format!("the body cannot be read: {error}")));
-            let body = sendable(&media.body).await.map_err(unreadable)?;
+            let body = sendable(&media.body).await.map_err(unsendable)?;
             match client.call(call, Some(&body)).await? {
                 (Answer::Put { media, known, not_stored }, body) => {
                     Ok(PutOutcome { media: media.with(body)?, known, not_stored: not_stored.map(|error| error.0) })
@@ -222,16 +225,33 @@ impl SharedCache {
         self.run(own, remote).await
     }
 
-    /// Compiles a policy and makes it the active one: see [`MediaCache::swap_policy`]. The owner of the directory compiles it. A new owner
-    /// uses the policy with which it was configured.
+    /// Compiles a policy and makes it the active one: see [`MediaCache::swap_policy`]. The owner of the directory reads and compiles it. A
+    /// new owner uses the policy with which it was configured.
     ///
     /// # Errors
     /// See [`PolicyError`].
-    pub async fn swap_policy(&self, spec: PolicySpec) -> Result<PolicyStatus, PolicyError> {
-        let spec = &spec;
-        let own = |cache: MediaCache| async move { Ok(swap_policy(&cache, spec.clone()).await) };
+    pub async fn swap_policy(&self, mut spec: PolicySpec) -> Result<PolicyStatus, PolicyError> {
+        if let PolicyOrigin::File(path) = &mut spec.origin {
+            // The owner may have another working directory.
+            *path = std::path::absolute(&path)
+                .map_err(|error| PolicyError::Kept(format!("cannot find {}: {error}", path.display())))?;
+        }
+        self.swap(spec, None).await
+    }
+
+    /// Like [`swap_policy`](Self::swap_policy), with the bytes of a component.
+    ///
+    /// # Errors
+    /// See [`PolicyError`].
+    pub async fn swap_to_component(&self, component: Bytes, options: Vec<(String, String)>) -> Result<PolicyStatus, PolicyError> {
+        self.swap(PolicySpec { origin: PolicyOrigin::Upload, options }, Some(component)).await
+    }
+
+    async fn swap(&self, spec: PolicySpec, component: Option<Bytes>) -> Result<PolicyStatus, PolicyError> {
+        let (spec, component) = (&spec, &component);
+        let own = |cache: MediaCache| async move { Ok(swap_policy(&cache, spec.clone(), component.clone(), None).await) };
         let call = &Call::SwapPolicy { spec: spec.clone() };
-        self.run(own, policy_change(call)).await?.map_err(PolicyError::Kept)
+        self.run(own, policy_change(call, component.as_ref())).await?.map_err(PolicyError::Kept)
     }
 
     /// Restores the previous policy: see [`MediaCache::rollback_policy`].
@@ -239,8 +259,8 @@ impl SharedCache {
     /// # Errors
     /// See [`PolicyError`].
     pub async fn rollback_policy(&self) -> Result<PolicyStatus, PolicyError> {
-        let own = |cache: MediaCache| async move { Ok(cache.rollback_policy().await.map_err(|error| error.to_string())) };
-        self.run(own, policy_change(&Call::RollbackPolicy)).await?.map_err(PolicyError::Kept)
+        let own = |cache: MediaCache| async move { Ok(rollback_policy(&cache, None).await) };
+        self.run(own, policy_change(&Call::RollbackPolicy, None)).await?.map_err(PolicyError::Kept)
     }
 
     /// Makes a call, and repeats it whenever the directory gets another owner.
@@ -272,6 +292,10 @@ impl SharedCache {
     }
 }
 
+fn unsendable(error: io::Error) -> CacheError {
+    FetchError::Other(format!("the body cannot be read: {error}")).into()
+}
+
 /// Makes a call that removes entries. Returns their number.
 fn removed<'a>(call: &'a Call) -> impl Fn(Arc<Client>) -> BoxFuture<'a, Result<u64, CallFailure>> {
     move |client| {
@@ -286,10 +310,17 @@ fn removed<'a>(call: &'a Call) -> impl Fn(Arc<Client>) -> BoxFuture<'a, Result<u
 }
 
 /// Makes a call that replaces the policy. If it was kept, the result says why.
-fn policy_change<'a>(call: &'a Call) -> impl Fn(Arc<Client>) -> BoxFuture<'a, Result<Result<PolicyStatus, String>, CallFailure>> {
+fn policy_change<'a>(
+    call: &'a Call,
+    component: Option<&'a Bytes>,
+) -> impl Fn(Arc<Client>) -> BoxFuture<'a, Result<Result<PolicyStatus, String>, CallFailure>> {
     move |client| {
         async move {
-            match client.call(call, None).await? {
+            let body = match component {
+                Some(component) => Some(sendable(&Blob::from(component.clone())).await.map_err(unsendable)?),
+                None => None,
+            };
+            match client.call(call, body.as_ref()).await? {
                 (Answer::Policy(status), _) => Ok(Ok(*status)),
                 (Answer::PolicyKept(why), _) => Ok(Err(why)),
                 _ => Err(unexpected()),

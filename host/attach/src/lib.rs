@@ -20,8 +20,10 @@ mod messages;
 mod options;
 mod owner;
 mod owner_monitor;
+mod policy_calls;
 mod retained_download;
 mod shared_cache;
+mod sharing;
 mod socket_path;
 mod takeover;
 
@@ -31,3 +33,4 @@ pub use listener::Listener;
 pub use media_cache::open_descriptors;
 pub use options::{DirectoryOptions, OptionConflict};
 pub use shared_cache::{Role, SharedCache};
+pub use sharing::Sharing;

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use media_cache::policy::RememberedPolicy;
 use media_cache::{ListedDescriptor, MediaCache};
 use tokio::net::UnixListener;
 use tokio::sync::watch;
@@ -32,15 +33,16 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on a socket in the directory of the cache. `options` are the options of the directory, which attached processes adopt. Must
-    /// be called within a Tokio runtime, which then serves the attached processes.
+    /// Listens on a socket in the directory of the cache. `options` are the options of the directory, which attached processes adopt.
+    /// `remembered`, if given, remembers the policies that they select. Must be called within a Tokio runtime, which then serves the attached
+    /// processes.
     ///
     /// # Errors
     /// The socket cannot be created, for example because the file system does not support sockets.
-    pub fn start(cache: MediaCache, options: DirectoryOptions) -> io::Result<Self> {
+    pub fn start(cache: MediaCache, options: DirectoryOptions, remembered: Option<RememberedPolicy>) -> io::Result<Self> {
         let accepting = Accepting::new(socket_path::listen(cache.directory())?)?;
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(accepting, Owner { cache, options }.into(), stopped));
+        let task = tokio::spawn(accept(accepting, Owner { cache, options, remembered }.into(), stopped));
         Ok(Self { stop, task })
     }
 

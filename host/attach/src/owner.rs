@@ -4,7 +4,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use media_cache::{CacheError, FetchError, MediaCache, PolicySpec, PolicyStatus, SwapError};
+use bytes::Bytes;
+use media_cache::policy::RememberedPolicy;
+use media_cache::{Blob, CacheError, FetchError, MediaCache};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -15,6 +17,7 @@ use crate::messages::{
     Answer, Call, Fetched, Hello, MediaHead, VERSION, Welcome, WireLoadReport, WireStatus, WireStoreError, WireValidators,
 };
 use crate::options::DirectoryOptions;
+use crate::policy_calls::{policy_answer, rollback_policy, swap_policy};
 
 /// How long a process that connects may take to introduce itself.
 const MAX_HELLO: Duration = Duration::from_secs(5);
@@ -26,6 +29,7 @@ const MAX_LOST: usize = 16;
 pub(crate) struct Owner {
     pub cache: MediaCache,
     pub options: DirectoryOptions,
+    pub remembered: Option<RememberedPolicy>,
 }
 
 /// Serves one connection until the other process closes it, or until this listener is stopped and no call is in progress.
@@ -121,8 +125,14 @@ impl Owner {
                 Ok((Answer::Done, None))
             }
             Call::Policy => Ok((Answer::Policy(cache.policy().into()), None)),
-            Call::SwapPolicy { spec } => Ok((policy_answer(swap_policy(cache, spec).await), None)),
-            Call::RollbackPolicy => Ok((policy_answer(cache.rollback_policy().await.map_err(|error| error.to_string())), None)),
+            Call::SwapPolicy { spec } => {
+                let component = match body {
+                    Some(body) => Some(component_in(body).await?),
+                    None => None,
+                };
+                Ok((policy_answer(swap_policy(cache, spec, component, self.remembered.as_ref()).await), None))
+            }
+            Call::RollbackPolicy => Ok((policy_answer(rollback_policy(cache, self.remembered.as_ref()).await), None)),
         }
     }
 
@@ -165,6 +175,16 @@ impl Owner {
     }
 }
 
+/// A component that an attached process sent.
+async fn component_in(body: Body) -> Result<Bytes, CacheError> {
+    let blob = match body {
+        Body::Inline(bytes) => return Ok(bytes),
+        Body::File(file) => Blob::from_file(file),
+    };
+    let read = async { blob?.bytes().await };
+    read.await.map_err(|error| FetchError::Other(format!("the component cannot be read: {error}")).into())
+}
+
 async fn media_answer(media: media_cache::Media) -> Answered {
     let (head, body) = complete(media).await?;
     Ok((Answer::Media(Some(head)), Some(body)))
@@ -198,20 +218,5 @@ pub(crate) async fn get_or_download(
             Err(CacheError::Fetch(error)) if is_lost(&error) && lost < MAX_LOST => lost += 1,
             media => return media,
         }
-    }
-}
-
-/// Replaces the policy. The error is a message for people.
-pub(crate) async fn swap_policy(cache: &MediaCache, spec: PolicySpec) -> Result<PolicyStatus, String> {
-    let engine = cache.engine().policies().clone();
-    let choose = tokio::task::spawn_blocking(move || spec.choose(&engine));
-    let choice = choose.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-    cache.swap_policy(choice).await.map_err(|error: SwapError| error.to_string())
-}
-
-fn policy_answer(result: Result<PolicyStatus, String>) -> Answer {
-    match result {
-        Ok(status) => Answer::Policy(status.into()),
-        Err(why) => Answer::PolicyKept(why),
     }
 }

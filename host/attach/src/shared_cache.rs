@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use media_cache::{Builder, CacheError, Media, MediaCache};
+use media_cache::{Builder, CacheError, DirectoryLock, Media, MediaCache};
 use tokio::time::Instant;
 
 use crate::error::AttachError;
 use crate::options::DirectoryOptions;
-use crate::takeover::{MAX_WAIT, Shared, State};
+use crate::sharing::Sharing;
+use crate::takeover::{Shared, State};
 
 /// A cache that several processes use. Cloning is cheap, and all clones refer to the same cache.
 ///
@@ -29,34 +30,56 @@ pub enum Role {
     Closed,
 }
 
+/// Why a process that only attaches does not take over.
+#[derive(Debug, thiserror::Error)]
+#[error("the process that owned the directory has ended")]
+struct NoOwner;
+
 impl SharedCache {
     /// Opens a directory, or attaches to the process that owns it. Must be called within a Tokio runtime.
     ///
-    /// `options` are the options that this process sets explicitly. If it attaches, they must not differ from those of the owner. When this
-    /// process becomes the owner, `configure` returns the builder for the cache, whose directory is set afterwards. It gets the options of
-    /// the directory: those of the first owner, or else `options`.
+    /// When this process becomes the owner, `configure` returns the builder for the cache, whose directory is set afterwards. It gets the
+    /// options of the directory: those of the first owner, or else those of `sharing`, which can be just [`DirectoryOptions`].
     ///
     /// # Errors
-    /// See [`AttachError`]. If another process uses the directory and does not share it, this waits for up to 30 seconds first.
+    /// See [`AttachError`].
     pub async fn open_or_attach<E>(
         directory: impl Into<PathBuf>,
-        options: DirectoryOptions,
+        sharing: impl Into<Sharing>,
         configure: impl Fn(&DirectoryOptions) -> Result<Builder, E> + Send + Sync + 'static,
     ) -> Result<Self, AttachError>
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let sharing = sharing.into();
+        let deadline = Instant::now() + sharing.max_wait;
         let shared = Arc::new(Shared {
             directory: directory.into(),
-            adopted: RwLock::new(options.clone()),
-            options,
+            adopted: RwLock::new(sharing.options.clone()),
+            sharing,
             configure: Box::new(move |options| configure(options).map_err(Into::into)),
             compiled: Mutex::default(),
             state: RwLock::new(State::Closed),
             changing: tokio::sync::Mutex::default(),
         });
-        shared.enter(Instant::now() + MAX_WAIT, None).await?;
+        shared.enter(deadline, None).await?;
         Ok(Self(shared))
+    }
+
+    /// Attaches to the process that owns a directory. `None` if no process uses the directory. Nothing is created. If the owner ends and no
+    /// other process takes over, calls fail. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// See [`AttachError`].
+    pub async fn attach(directory: impl Into<PathBuf>, sharing: impl Into<Sharing>) -> Result<Option<Self>, AttachError> {
+        let directory = directory.into();
+        if !DirectoryLock::is_in(&directory) {
+            return Ok(None);
+        }
+        match Self::open_or_attach(directory, sharing, |_| Err::<Builder, _>(NoOwner)).await {
+            Err(AttachError::Configure(error)) if error.is::<NoOwner>() => Ok(None),
+            attached => attached.map(Some),
+        }
     }
 
     /// The directory of the entries.

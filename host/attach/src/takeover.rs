@@ -12,10 +12,7 @@ use crate::error::AttachError;
 use crate::handshake::ConnectError;
 use crate::listener::Listener;
 use crate::options::DirectoryOptions;
-
-/// How long to wait for a directory that another process uses and does not share. The process may be starting or stopping, or be a
-/// maintenance command.
-pub(crate) const MAX_WAIT: Duration = Duration::from_secs(30);
+use crate::sharing::Sharing;
 
 /// The pause between two attempts to open a directory or attach to it.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -32,8 +29,7 @@ pub(crate) type Configure = dyn Fn(&DirectoryOptions) -> Result<Builder, Box<dyn
 /// A cache that several processes use.
 pub(crate) struct Shared {
     pub directory: PathBuf,
-    /// The options that this process has set.
-    pub options: DirectoryOptions,
+    pub sharing: Sharing,
     /// The options of the directory, once they are known.
     pub adopted: RwLock<DirectoryOptions>,
     pub configure: Box<Configure>,
@@ -69,7 +65,7 @@ impl Shared {
     /// Takes over from the owner to which `client` was connected, or attaches to the one that does. Returns immediately if that has happened
     /// already.
     pub async fn replace(self: &Arc<Self>, client: &Arc<Client>) -> Result<(), AttachError> {
-        let deadline = Instant::now() + MAX_WAIT;
+        let deadline = Instant::now() + self.sharing.max_wait;
         let _changing = self.changing.lock().await;
         match self.state() {
             State::Attached(current) if Arc::ptr_eq(&current, client) => self.enter(deadline, Some(client)).await,
@@ -104,9 +100,14 @@ impl Shared {
     }
 
     fn attach(self: &Arc<Self>, client: Client) -> Result<(), AttachError> {
-        self.options.check(client.options())?;
+        self.sharing.options.check(client.options())?;
         *self.adopted.write().unwrap_or_else(PoisonError::into_inner) = client.options().clone();
         let (client, shared) = (Arc::new(client), Arc::downgrade(self));
+        if !self.sharing.is_shared {
+            // It is used only for a moment, so only a call that fails takes over.
+            self.set(State::Attached(client));
+            return Ok(());
+        }
         // Taking over should not have to wait for the compiler. If this fails, so does taking over, which reports the error.
         tokio::task::spawn_blocking(move || {
             let shared = shared.upgrade()?;
@@ -128,11 +129,11 @@ impl Shared {
         let compiled = compiled.filter(|(of, _)| *of == options).map(|(_, builder)| builder);
         let builder = compiled.map_or_else(|| (self.configure)(&options), Ok).map_err(AttachError::Configure)?;
         let cache = builder.directory(&self.directory).open().await?;
-        let listener = Listener::start(cache.clone(), options);
+        let listener = self.sharing.is_shared.then(|| Listener::start(cache.clone(), options, None)).transpose();
         let listener = listener.inspect_err(|error| {
             tracing::warn!("other processes cannot attach to {}: {error}", self.directory.display());
         });
-        self.set(State::Owner(cache, Arc::new(tokio::sync::Mutex::new(listener.ok()))));
+        self.set(State::Owner(cache, Arc::new(tokio::sync::Mutex::new(listener.ok().flatten()))));
         Ok(())
     }
 }

@@ -52,7 +52,7 @@ enum Command {
     Put(Put),
     /// Remove entries by URL, host or prefix
     Rm(Rm),
-    /// Make a running service fetch a URL again
+    /// Make a running cache fetch a URL again
     Refresh(Refresh),
     /// List all entries, least recently used first
     Ls(Ls),
@@ -132,17 +132,17 @@ impl Cli {
                 Command::CompilePolicy(compile) => compile.run(),
                 Command::Serve(serve) => serve.run(settings, serve_options).await,
                 Command::Sign(sign) => sign.run(),
-                Command::Get(get) => get.run().await,
-                Command::Put(put) => put.run().await,
-                Command::Rm(rm) => rm.run(),
-                Command::Refresh(refresh) => refresh.run().await,
-                Command::Ls(ls) => ls.run().await,
-                Command::Stats(stats) => stats.run().await,
+                Command::Get(get) => get.run(&settings).await,
+                Command::Put(put) => put.run(&settings).await,
+                Command::Rm(rm) => rm.run(&settings).await,
+                Command::Refresh(refresh) => refresh.run(&settings).await,
+                Command::Ls(ls) => ls.run(&settings).await,
+                Command::Stats(stats) => stats.run(&settings).await,
                 Command::Verify(verify) => verify.run(),
                 Command::Export(export) => export.run(),
                 Command::Import(import) => import.run().await,
                 Command::Simulate(simulate) => simulate.run(),
-                Command::Policy(policy) => policy.run().await,
+                Command::Policy(policy) => policy.run(&settings).await,
                 Command::Component(component) => component.run().await,
                 Command::Config(config) => config.run(&settings).await,
             }

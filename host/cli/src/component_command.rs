@@ -9,7 +9,9 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::component_export::Export;
-use crate::policy::{Server, read_component, text};
+use crate::output;
+use crate::policy::text;
+use crate::server::{Server, read_component};
 
 /// The commands for the cache component and for the components that come with this program.
 #[derive(Subcommand)]
@@ -59,22 +61,23 @@ impl Component {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Show(Show { server }) => {
-                let component = server.ask(Method::GET, "component", &[], None).await?;
-                server.print(&component, show)?;
+                let component = server.client()?.document(Method::GET, "component", &[]).await?;
+                output::document(&component, server.json, show)?;
             }
             Self::Swap(Swap { component, server }) => {
-                let (query, component) = if component == Path::new(BUILT_IN) {
-                    (vec![("name".to_owned(), BUILT_IN.to_owned())], None)
+                let client = server.client()?;
+                let component = if component == Path::new(BUILT_IN) {
+                    client.document(Method::PUT, "component", &[("name".into(), BUILT_IN.into())]).await?
                 } else {
-                    (Vec::new(), Some(read_component("cache component", &component, MAX_COMPONENT_BYTES)?))
+                    let component = read_component("cache component", &component, MAX_COMPONENT_BYTES)?;
+                    client.send_component("component", &[], component).await?
                 };
-                let component = server.ask(Method::PUT, "component", &query, component).await?;
-                server.print(&component, in_place)?;
+                output::document(&component, server.json, in_place)?;
             }
             Self::Export(export) => return export.run(),
             Self::Rollback(Rollback { server }) => {
-                let component = server.ask(Method::POST, "component/rollback", &[], None).await?;
-                server.print(&component, in_place)?;
+                let component = server.client()?.document(Method::POST, "component/rollback", &[]).await?;
+                output::document(&component, server.json, in_place)?;
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -14,8 +15,12 @@ use media_cache_entry_files::Metadata;
 use media_cache_maintenance::StoredEntry;
 use serde_json::{Value, json};
 
+use crate::config::Settings;
+use crate::directory_options::key_in;
+use crate::service_media::ServedMedia;
+use crate::service_option::ServiceOption;
 use crate::store_options::StoreOptions;
-use crate::{output, user_files};
+use crate::{output, progress, user_files};
 
 /// `media-cache get`.
 #[derive(Args)]
@@ -29,35 +34,52 @@ pub struct Get {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    service: ServiceOption,
+    #[command(flatten)]
     store: StoreOptions,
 }
 
 impl Get {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
+    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         let file = self.output.filter(|file| file.as_os_str() != "-");
         if file.is_none() && output::is_terminal() {
             anyhow::bail!(
                 "refusing to write these bytes to a terminal; write them to a file with -o FILE, or pipe them with `-o - |`"
             );
         }
+        let cannot_get = || format!("cannot get {}", self.url);
+        if let Some(service) = self.service.client()? {
+            let bar = progress::spinner();
+            let got = service.get(&self.url, &bar).await;
+            bar.finish_and_clear();
+            let ServedMedia { mimetype, filename, body, is_downloaded } = got.with_context(cannot_get)?;
+            let source = if is_downloaded { "origin" } else { "cache" };
+            return Got { key: self.url, mimetype, filename, body, source }.write(file.as_deref(), self.json).await;
+        }
         // A stored entry is read from its files. The cache is opened only to download.
         if let Some(StoredEntry { sidecar, body, .. }) = self.store.storage.stored(&self.url) {
             let body = Blob::from_file(body.into()).with_context(|| format!("cannot read the stored entry of {}", self.url))?;
             let Metadata { mimetype, filename, .. } = Metadata::clone(&sidecar.metadata);
-            let got = Got { key: sidecar.url, mimetype, filename, body, source: Source::Disk };
-            return got.write(file.as_deref(), self.json).await;
+            return Got { key: sidecar.url, mimetype, filename, body, source: "disk" }.write(file.as_deref(), self.json).await;
         }
-        let (cache, bar) = self.store.open().await?;
-        let got = match cache.get_or_download(&self.url).await {
+        let (store, bar) = (Arc::new(self.store), progress::spinner());
+        let downloader = store.downloader(&bar)?;
+        let cache = store.open(settings, &bar).await?;
+        let got = match cache.get_or_download_with(&self.url, downloader).await {
             // Nothing is written until the media is complete.
             Ok(media) => media.finished().await.map(|()| media).map_err(Into::into),
             Err(error) => Err(error),
         };
         bar.finish_and_clear();
-        let media = got.with_context(|| format!("cannot get {}", self.url))?;
+        let media = got.with_context(cannot_get)?;
         let (mimetype, filename) = (media.mimetype().to_owned(), media.filename().to_owned());
-        let got = Got { key: self.store.storage.key(&self.url), mimetype, filename, body: media.body, source: media.source };
-        let written = got.write(file.as_deref(), self.json).await;
+        let source = match media.source {
+            Source::Origin => "origin",
+            Source::Memory => "memory",
+            Source::Disk => "disk",
+        };
+        let key = key_in(&cache, &self.url);
+        let written = Got { key, mimetype, filename, body: media.body, source }.write(file.as_deref(), self.json).await;
         cache.close().await?;
         written
     }
@@ -69,7 +91,7 @@ struct Got {
     mimetype: String,
     filename: String,
     body: Blob,
-    source: Source,
+    source: &'static str,
 }
 
 impl Got {
@@ -92,22 +114,14 @@ impl Got {
 
     /// Describes the media for humans.
     fn description(&self) -> String {
-        let from = match self.source {
-            Source::Origin => "downloaded",
-            Source::Memory | Source::Disk => "from the cache",
-        };
+        let from = if self.source == "origin" { "downloaded" } else { "from the cache" };
         format!("{}, {}, {}, {from}", self.filename, self.mimetype, HumanBytes(self.body.len()))
     }
 
     /// Describes the media for programs.
     fn document(&self) -> Value {
-        let source = match self.source {
-            Source::Origin => "origin",
-            Source::Memory => "memory",
-            Source::Disk => "disk",
-        };
         let (url, mimetype, filename) = (&self.key, &self.mimetype, &self.filename);
-        json!({ "url": url, "mimetype": mimetype, "filename": filename, "size": self.body.len(), "source": source })
+        json!({ "url": url, "mimetype": mimetype, "filename": filename, "size": self.body.len(), "source": self.source })
     }
 }
 

@@ -11,12 +11,11 @@ use clap::Args;
 use indicatif::HumanBytes;
 use media_cache_maintenance::{Destination, DirectoryImport, ImportError, ImportEvent, ImportSummary, Limits, import};
 use serde_json::json;
-use url::Url;
 
 use crate::directory::CacheDirectory;
 use crate::ingest::BodyLimit;
-use crate::service_client::{ServiceClient, TokenFile, service_address};
 use crate::service_import::ServiceImport;
+use crate::service_option::ServiceOption;
 use crate::storage::MIB;
 use crate::{output, progress};
 
@@ -28,11 +27,8 @@ const BUFFER: usize = 256 << 10;
 pub struct Import {
     /// The archive to import; `-` for standard input
     file: PathBuf,
-    /// Import into a running service instead of a directory
-    #[arg(long, value_name = "URL", conflicts_with = "dir", value_parser = service_address)]
-    server: Option<Url>,
     #[command(flatten)]
-    token: TokenFile,
+    service: ServiceOption,
     /// Print the counts as a JSON object
     #[arg(long)]
     json: bool,
@@ -49,11 +45,8 @@ impl Import {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Handle::current();
         // The import blocks on the archive, the disk and the service.
-        tokio::task::spawn_blocking(move || match &self.server {
-            Some(server) => {
-                let client = ServiceClient::new(server.clone(), &self.token)?;
-                self.run_into(&mut ServiceImport::new(client, runtime))
-            }
+        tokio::task::spawn_blocking(move || match self.service.client()? {
+            Some(service) => self.run_into(&mut ServiceImport::new(service, runtime)),
             None => {
                 let (directory, _lock) = self.directory.created()?;
                 let budget = self.max_size_mb.map(|budget| budget.get().saturating_mul(MIB));

@@ -1,17 +1,18 @@
 //! `media-cache ls`.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 use indicatif::HumanBytes;
-use media_cache::MediaCache;
-use media_cache_server::entry_document;
+use serde_json::Value;
 
+use crate::config::Settings;
 use crate::output;
+use crate::policy::text;
+use crate::service_option::ServiceOption;
 use crate::storage::Storage;
-
-/// The number of entries to list at a time.
-const PAGE: u32 = 1000;
+use crate::used_cache::UsedCache;
 
 /// `media-cache ls`.
 #[derive(Args)]
@@ -20,37 +21,30 @@ pub struct Ls {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    service: ServiceOption,
+    #[command(flatten)]
     storage: Storage,
 }
 
 impl Ls {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let cache = self.storage.open_for_reading().await?;
-        let listed = self.list(&cache).await;
+    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+        let cache = Arc::new(self.storage).used(&self.service, settings).await?;
+        let listed = list(&cache, self.json).await;
         cache.close().await?;
         listed?;
         Ok(ExitCode::SUCCESS)
     }
+}
 
-    async fn list(&self, cache: &MediaCache) -> anyhow::Result<()> {
-        if !self.json {
-            output::line(format_args!("{:>10}  {:>6}  {:<24}  URL", "SIZE", "HITS", "TYPE"))?;
-        }
-        let mut after = None;
-        loop {
-            let page = cache.entries(after, PAGE).await?;
-            for entry in page.entries {
-                if self.json {
-                    output::json_value(&entry_document(&entry))?;
-                } else {
-                    let size = HumanBytes(entry.size).to_string();
-                    output::line(format_args!("{size:>10}  {:>6}  {:<24}  {}", entry.hits, entry.mimetype, entry.url))?;
-                }
-            }
-            after = page.next;
-            if after.is_none() {
-                return Ok(());
-            }
-        }
+async fn list(cache: &UsedCache, json: bool) -> anyhow::Result<()> {
+    if json {
+        return cache.for_each_entry(|entry| Ok(output::json_value(entry)?)).await;
     }
+    output::line(format_args!("{:>10}  {:>6}  {:<24}  URL", "SIZE", "HITS", "TYPE"))?;
+    let print = |entry: &Value| {
+        let size = HumanBytes(entry["size"].as_u64().unwrap_or(0)).to_string();
+        let (hits, mimetype, url) = (&entry["hits"], text(&entry["mimetype"]), text(&entry["url"]));
+        Ok(output::line(format_args!("{size:>10}  {hits:>6}  {mimetype:<24}  {url}"))?)
+    };
+    cache.for_each_entry(print).await
 }

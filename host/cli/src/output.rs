@@ -54,6 +54,11 @@ pub fn json_document(value: &Value) -> Result<(), OutputError> {
     raw(format!("{}\n", json(&format!("{value:#}"))).as_bytes())
 }
 
+/// Prints a JSON value on one line, or its text for people.
+pub fn document(value: &Value, json: bool, for_people: impl FnOnce(&Value) -> Vec<String>) -> Result<(), OutputError> {
+    if json { json_value(value) } else { lines(for_people(value)) }
+}
+
 /// Prints bytes verbatim: media, and text that is known to be harmless.
 #[allow(clippy::disallowed_methods, reason = "all output goes through here")]
 pub fn raw(bytes: &[u8]) -> Result<(), OutputError> {

@@ -3,18 +3,23 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
 use indicatif::HumanBytes;
-use media_cache::{Blob, Spool, SpooledBody};
+use media_cache::{Blob, CacheControl, FetchedMedia, PutOutcome, Spool, SpooledBody, Validators};
 use media_cache_http_downloader::{SNIFFED_BYTES, clean_filename, filename_for, match_extension, media_type};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use url::Url;
 
-use crate::output;
+use crate::config::Settings;
+use crate::directory_options::key_in;
+use crate::policy::text;
+use crate::service_option::ServiceOption;
 use crate::store_options::StoreOptions;
+use crate::{output, progress};
 
 /// Input that cannot be read twice, such as a pipe, is kept in a temporary file if it has more bytes than this.
 const SPOOL_ABOVE: u64 = 4 << 20;
@@ -39,11 +44,13 @@ pub struct Put {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    service: ServiceOption,
+    #[command(flatten)]
     store: StoreOptions,
 }
 
 impl Put {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
+    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         let url = Url::parse(&self.url).with_context(|| format!("{} is not a URL", self.url))?;
         let limit = self.store.ingest.max_body_bytes();
         let body = body(&self.file, limit).await.with_context(|| format!("cannot read {}", self.file.display()))?;
@@ -54,25 +61,37 @@ impl Put {
         let given = self.filename.or(own_name).as_deref().and_then(clean_filename);
         let filename = given.map(|name| match_extension(&name, &mimetype));
         let filename = filename.unwrap_or_else(|| filename_for(None, &url, &mimetype));
-        let (cache, bar) = self.store.open().await?;
-        let put = cache.put(&self.url, body, &mimetype, &filename).await;
-        bar.finish_and_clear();
-        let outcome = put?;
-        if let Some(why) = &outcome.not_stored {
-            anyhow::bail!("nothing was stored for {}: {}", self.url, media_cache::describe(why));
-        }
-        let (mimetype, filename, size) = (outcome.media.mimetype(), outcome.media.filename(), outcome.media.body.len());
-        let key = cache.key(&self.url).into_owned();
-        cache.close().await?;
+        let (cache_control, validators) = (CacheControl::default(), Validators::default());
+        let media = FetchedMedia { body, mimetype, filename, cache_control, validators };
+        let document = match self.service.client()? {
+            Some(service) => service.put(&self.url, media).await?,
+            None => put(Arc::new(self.store), settings, &self.url, media).await?,
+        };
         if self.json {
-            let known = outcome.known;
-            output::json_value(&json!({ "url": key, "known": known, "mimetype": mimetype, "filename": filename, "size": size }))?;
+            output::json_value(&document)?;
         } else {
-            let done = if outcome.known { "kept the existing entry" } else { "stored" };
-            output::line(format_args!("{done}: {filename}, {mimetype}, {}", HumanBytes(size)))?;
+            let done = if document["known"] == true { "kept the existing entry" } else { "stored" };
+            let (filename, mimetype, size) = (text(&document["filename"]), text(&document["mimetype"]), document["size"].as_u64());
+            output::line(format_args!("{done}: {filename}, {mimetype}, {}", HumanBytes(size.unwrap_or(0))))?;
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Stores media in a directory. Returns the same document as a service.
+async fn put(store: Arc<StoreOptions>, settings: &Settings, url: &str, media: FetchedMedia) -> anyhow::Result<Value> {
+    let bar = progress::spinner();
+    let cache = store.open(settings, &bar).await?;
+    let put = cache.put(url, media).await;
+    bar.finish_and_clear();
+    let PutOutcome { media, known, not_stored } = put?;
+    if let Some(why) = &not_stored {
+        anyhow::bail!("nothing was stored for {url}: {}", media_cache::describe(why));
+    }
+    let (mimetype, filename, size) = (media.mimetype(), media.filename(), media.body.len());
+    let key = key_in(&cache, url);
+    cache.close().await?;
+    Ok(json!({ "url": key, "known": known, "mimetype": mimetype, "filename": filename, "size": size }))
 }
 
 /// The bytes of a file. Anything but a regular file can be read only once and may be endless, so reading stops one byte after `limit`.

@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use indicatif::HumanBytes;
-use reqwest::Method;
 use serde_json::Value;
 
-use crate::policy::Server;
+use crate::config::Settings;
+use crate::output;
+use crate::running_cache::RunningCacheOptions;
 
 /// `media-cache refresh`.
 #[derive(Args)]
@@ -15,14 +16,15 @@ pub struct Refresh {
     /// The URL to fetch again
     url: String,
     #[command(flatten)]
-    server: Server,
+    cache: RunningCacheOptions,
 }
 
 impl Refresh {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let query = [("url".to_owned(), self.url)];
-        let refreshed = self.server.ask(Method::POST, "refresh", &query, None).await?;
-        self.server.print(&refreshed, describe)?;
+    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+        let cache = self.cache.connect(settings).await?;
+        let refreshed = cache.refresh(&self.url).await;
+        cache.close().await?;
+        output::document(&refreshed?, self.cache.json, describe)?;
         Ok(ExitCode::SUCCESS)
     }
 }

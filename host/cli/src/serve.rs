@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use futures::future::join_all;
 use media_cache::{Builder, CacheComponent, Engine, MediaCache, OpenError, PolicySpec, PreparedCache, Spool};
+use media_cache_attach::Listener;
 use media_cache_http_downloader::{ConcurrencyLimiter, OriginConnections};
 use media_cache_server::logs::{Logged, SharedRequestLog};
 use media_cache_server::metrics::Metrics;
@@ -21,6 +22,7 @@ use crate::announcement::announce;
 use crate::checks::{check_directory, check_trace, open_trace};
 use crate::config::Settings;
 use crate::connections::ConnectionLimits;
+use crate::directory_options;
 use crate::disk_space::DiskSpace;
 use crate::download_queue::DownloadLimits;
 use crate::durability::DurabilityOption;
@@ -183,6 +185,7 @@ impl Serve {
             spool,
             via,
         };
+        let directory_options = directory_options::effective(&settings);
         let extras = Extras {
             remembered: Some(remembered.policy.clone()),
             remembered_component: Some(remembered.component.clone()),
@@ -210,6 +213,10 @@ impl Serve {
             }
         };
         remembered.forget_the_outdated();
+        let attached = Listener::start(cache.clone(), directory_options, Some(remembered.policy.clone()));
+        let attached = attached.inspect_err(|error| {
+            tracing::warn!("other processes cannot attach to {}, but can use HTTP: {error}", cache.directory().display());
+        });
         tokio::spawn(log_loaded(cache.clone()));
         let policy = cache.policy();
         let policy = format!("{} {}", policy.name, policy.version);
@@ -225,7 +232,7 @@ impl Serve {
         stop.send_replace(true);
         notifier.stopping("finishing requests in progress").await;
         let grace = times_now.borrow().grace();
-        Running { server, connections, limiter, cache }.finish(grace, &mut signals).await?;
+        Running { server, connections, limiter, attached: attached.ok(), cache }.finish(grace, &mut signals).await?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     }

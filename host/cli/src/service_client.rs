@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, header};
 use serde_json::Value;
 use url::Url;
 
@@ -33,6 +33,8 @@ pub enum Answer {
     Refused {
         /// The status of the response.
         status: StatusCode,
+        /// The code in the problem document; empty if there is none.
+        code: String,
         /// Why, and how to fix it.
         detail: String,
     },
@@ -84,10 +86,11 @@ impl ServiceClient {
             Some(answer) if status.is_success() => Answer::Done(answer),
             Some(problem) if problem["detail"].is_string() => {
                 let text = |key: &str| problem[key].as_str().unwrap_or_default();
-                Answer::Refused { status, detail: format!("{}{}", text("detail"), hint(text("code"))) }
+                Answer::Refused { status, code: text("code").into(), detail: format!("{}{}", text("detail"), hint(text("code"))) }
             }
             _ => Answer::Refused {
                 status,
+                code: String::new(),
                 detail: format!("it responded with {status}, but the response is not in the format of media-cache"),
             },
         })
@@ -102,6 +105,28 @@ impl ServiceClient {
             }
         }
     }
+
+    /// Sends a request for a path, and returns the document in the response.
+    ///
+    /// # Errors
+    /// Returns an error with a message for the user.
+    pub async fn document(&self, method: Method, path: &str, query: &[(String, String)]) -> anyhow::Result<Value> {
+        self.ask(self.request(method, self.url(path, query)?)).await
+    }
+
+    /// Replaces a component, and returns the document in the response.
+    ///
+    /// # Errors
+    /// Returns an error with a message for the user.
+    pub async fn send_component(&self, path: &str, query: &[(String, String)], component: Vec<u8>) -> anyhow::Result<Value> {
+        let request = self.request(Method::PUT, self.url(path, query)?);
+        self.ask(request.header(header::CONTENT_TYPE, "application/wasm").body(component)).await
+    }
+}
+
+/// The error for a document that a service of this version does not send.
+pub fn unexpected() -> anyhow::Error {
+    anyhow::anyhow!("the response of the service is not in the format of this version of media-cache")
 }
 
 /// The address of a service.

@@ -64,7 +64,7 @@ impl Destination for ServiceImport {
         let answered = self.runtime.block_on(async { self.client.read(self.client.send(request).await?).await });
         match answered.map_err(fatal)? {
             Answer::Done(_) => Ok(()),
-            Answer::Refused { status, detail } => match status {
+            Answer::Refused { status, detail, .. } => match status {
                 StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::INSUFFICIENT_STORAGE => {
                     Err(StoreFailure::Refused(detail))
                 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use media_cache::MediaCache;
+use media_cache_attach::Listener;
 use media_cache_http_downloader::ConcurrencyLimiter;
 use media_cache_server::Connections;
 use tokio::task::JoinHandle;
@@ -15,6 +16,8 @@ pub struct Running {
     pub server: JoinHandle<Vec<()>>,
     pub connections: Connections,
     pub limiter: ConcurrencyLimiter,
+    /// Serves attached processes.
+    pub attached: Option<Listener>,
     pub cache: MediaCache,
 }
 
@@ -38,6 +41,9 @@ impl Running {
             self.server.abort();
             // A download without a waiting client must not delay it either.
             self.limiter.close();
+        }
+        if let Some(attached) = self.attached.take() {
+            attached.stop().await;
         }
         self.cache.close().await.context("the cache could not be closed")
     }

@@ -1,11 +1,13 @@
 //! `media-cache stats`.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
-use media_cache_server::stats_document;
 
+use crate::config::Settings;
 use crate::output;
+use crate::service_option::ServiceOption;
 use crate::storage::Storage;
 
 /// `media-cache stats`.
@@ -15,18 +17,20 @@ pub struct Stats {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    service: ServiceOption,
+    #[command(flatten)]
     storage: Storage,
 }
 
 impl Stats {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let cache = self.storage.open_for_reading().await?;
-        let document = stats_document(&cache.status().await?, cache.load_report());
+    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+        let cache = Arc::new(self.storage).used(&self.service, settings).await?;
+        let document = cache.stats().await;
         cache.close().await?;
         if self.json {
-            output::json_value(&document)?
+            output::json_value(&document?)?
         } else {
-            output::json_document(&document)?
+            output::json_document(&document?)?
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -2,18 +2,24 @@
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use indicatif::ProgressBar;
 use media_cache::{
     Builder, CacheComponent, ComponentError, ComponentOrigin, Engine, MediaCache, NoDownloader, NoTranscoder, PolicySpec, defaults,
 };
+use media_cache_attach::SharedCache;
 use media_cache_maintenance::{EntryDirectory, StoredEntry};
 
+use crate::attach;
+use crate::config::Settings;
 use crate::directory::CacheDirectory;
 use crate::engine::engine;
 use crate::key_rules::KeyRuleOptions;
 use crate::progress;
+use crate::service_option::ServiceOption;
+use crate::used_cache::UsedCache;
 
 /// Bytes in a MiB.
 pub const MIB: u64 = 1 << 20;
@@ -53,11 +59,6 @@ impl Storage {
     pub fn stored(&self, url: &str) -> Option<StoredEntry> {
         let directory = EntryDirectory::existing(self.dir()).ok()?;
         directory.entry(self.key_rules.digest(url)).ok().flatten()
-    }
-
-    /// The cache key of a URL.
-    pub fn key(&self, url: &str) -> String {
-        self.key_rules.rules().key(url).into_owned()
     }
 
     /// A builder for this cache with a budget in MiB, for a command that neither downloads nor transcodes.
@@ -104,13 +105,19 @@ impl Storage {
         NonZeroU64::new(budget.max(DEFAULT_MAX_SIZE_MB)).unwrap_or(NonZeroU64::MIN)
     }
 
-    /// Opens the cache, with a spinner on a terminal.
+    /// Opens the cache in the directory, or attaches to the process that owns it. `configure` returns the builder. The cache is not shared,
+    /// since this process uses it only for a moment.
     ///
     /// # Errors
     /// Returns an error with a message for the user.
-    pub async fn open(&self, builder: Builder, bar: &ProgressBar) -> anyhow::Result<MediaCache> {
+    pub async fn open(
+        &self,
+        settings: &Settings,
+        bar: &ProgressBar,
+        configure: impl Fn() -> anyhow::Result<Builder> + Send + Sync + 'static,
+    ) -> anyhow::Result<SharedCache> {
         progress::spin(bar, &format!("loading {}", self.dir().display()));
-        let opened = builder.open().await;
+        let opened = SharedCache::open_or_attach(self.dir(), attach::sharing(settings), move |_| configure()).await;
         bar.set_message("");
         if opened.is_err() {
             bar.finish_and_clear();
@@ -118,16 +125,20 @@ impl Storage {
         Ok(opened?)
     }
 
-    /// Opens the cache, which must exist, for a command that needs the order of use and the counters in its index.
+    /// The cache for a command that reads or removes entries: the one of a service, if one is named, or that in the directory, which must
+    /// exist.
     ///
     /// # Errors
     /// Returns an error with a message for the user.
-    pub async fn open_for_reading(&self) -> anyhow::Result<MediaCache> {
+    pub async fn used(self: &Arc<Self>, service: &ServiceOption, settings: &Settings) -> anyhow::Result<UsedCache> {
+        if let Some(service) = service.client()? {
+            return Ok(UsedCache::Service(service));
+        }
         self.directory.existing()?;
-        let bar = progress::spinner();
-        let cache = self.open(self.builder(self.ample_budget(0))?, &bar).await?;
+        let (bar, storage) = (progress::spinner(), self.clone());
+        let cache = self.open(settings, &bar, move || storage.builder(storage.ample_budget(0))).await?;
         bar.finish_and_clear();
-        Ok(cache)
+        Ok(UsedCache::Directory(cache))
     }
 }
 

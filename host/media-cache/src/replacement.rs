@@ -10,6 +10,7 @@ use crate::component::cache_component::CacheComponent;
 use crate::component::record::{ComponentRecord, ComponentStatus};
 use crate::component::remembered::RememberedComponent;
 use crate::component::swap_error::ComponentSwapError;
+use crate::policy::RememberedPolicy;
 use crate::policy::record::{PolicyStatus, PolicyTotals, Record};
 use crate::policy::spec::PolicyChoice;
 use crate::policy::swap_error::SwapError;
@@ -63,6 +64,13 @@ impl MediaCache {
     pub async fn rollback_policy(&self) -> Result<PolicyStatus, SwapError> {
         let previous = self.previous_policy().ok_or(SwapError::NothingBefore)?;
         self.swap_policy(previous).await
+    }
+
+    /// Remembers the active policy for the next start, in `remembered`. `upload` contains its bytes if it was just uploaded. A failure is
+    /// logged. This blocks.
+    pub fn remember_policy(&self, remembered: &RememberedPolicy, upload: Option<&[u8]>) {
+        let written = remembered.remember(&self.policy_choice(), upload, self.previous_policy().as_ref());
+        written.unwrap_or_else(|error| tracing::warn!("cannot save the selected policy for the next start: {error}"));
     }
 
     /// The status of the cache component and of its swaps. Does not call the component, and does not wait.

@@ -26,6 +26,6 @@ pub use problems::Problems;
 pub use redact::hide;
 pub use reloadable::RELOADABLE;
 pub use resolve::resolve;
-pub use settings::Settings;
+pub use settings::{Setting, Settings};
 pub use show::{document, json};
 pub use usage::UsageError;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 
 use crate::config::option::{self, FILE, Kind, options};
 use crate::config::problems::Problems;
@@ -41,12 +41,16 @@ pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     let in_file = file.as_deref().map(|file| toml_file::read(file, service(&program), &mut problems)).unwrap_or_default();
     problems.none()?;
 
+    let is_given = |option: &Arg| said.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine);
     let mut sources = Vec::new();
     for (name, option, kind) in options(command) {
-        let given = said.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine);
+        let given = is_given(option);
+        let excluded = command.get_arguments().any(|other| is_given(other) && exclude_each_other(command, option, other));
         let setting = in_file.iter().find(|setting| setting.name == name);
         let (source, values) = match (given, environment.get(name), setting) {
             (true, ..) => (Source::Flag, None),
+            // A flag also overrides variables and keys that it excludes.
+            _ if excluded => (Source::Default, None),
             (false, Some(values), _) => (Source::Variable(option::variable(name)), Some(values.clone())),
             (false, None, Some(setting)) => (Source::File(setting.line), Some(setting.values.clone())),
             (false, None, None) => (Source::Default, None),
@@ -63,6 +67,11 @@ pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     let settled = settled.map_err(|error| explained(error, &path, command, &sources, file.as_deref()))?;
     let settings = Settings::new(command, innermost(&settled).1, sources, file);
     Ok((Cli::from_arg_matches(&settled)?, settings))
+}
+
+fn exclude_each_other(command: &Command, one: &Arg, other: &Arg) -> bool {
+    let excludes = |one: &Arg, other: &Arg| command.get_arg_conflicts_with(one).iter().any(|arg| arg.get_id() == other.get_id());
+    excludes(one, other) || excludes(other, one)
 }
 
 /// The names of the given commands, each a subcommand of the one before, and the matches of the last.

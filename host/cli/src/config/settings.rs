@@ -59,6 +59,13 @@ pub struct Setting {
     pub source: Source,
 }
 
+impl Setting {
+    /// Whether the value is the default because no other is set.
+    pub fn is_default(&self) -> bool {
+        self.source == Source::Default
+    }
+}
+
 /// All effective options of a command.
 #[derive(Default)]
 pub struct Settings {

@@ -4,16 +4,17 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use crate::config::Settings;
 use crate::policy::{new, remote, test};
 
 /// The commands for policies.
 #[derive(Subcommand)]
 pub enum Policy {
-    /// Show the policy of a running service, and its state
+    /// Show the policy of a running cache, and its state
     Show(remote::Show),
-    /// List the built-in policies of a running service, and their options
+    /// List the built-in policies of a running cache, and their options
     List(remote::List),
-    /// Replace the policy of a running service
+    /// Replace the policy of a running cache
     Swap(remote::Swap),
     /// Restore the previous policy
     Rollback(remote::Rollback),
@@ -31,12 +32,12 @@ impl Policy {
     ///
     /// # Errors
     /// Returns an error with a message for the user.
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
+    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Show(show) => show.run().await,
-            Self::List(list) => list.run().await,
-            Self::Swap(swap) => swap.run().await,
-            Self::Rollback(rollback) => rollback.run().await,
+            Self::Show(show) => show.run(settings).await,
+            Self::List(list) => list.run(settings).await,
+            Self::Swap(swap) => swap.run(settings).await,
+            Self::Rollback(rollback) => rollback.run(settings).await,
             Self::Test(test) => test.run(),
             Self::New(new) => new.run(),
         }

@@ -8,4 +8,4 @@ mod test;
 
 pub use command::Policy;
 pub use compile::{CompileLimits, CompilePolicy};
-pub use remote::{Server, read_component, text};
+pub use remote::text;

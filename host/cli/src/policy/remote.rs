@@ -1,55 +1,33 @@
-//! `media-cache policy show|list|swap|rollback`: the policy of a running service.
+//! `media-cache policy show|list|swap|rollback`: the policy of a running cache.
 
 use std::io::IsTerminal;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
 use clap::Args;
 use indicatif::{HumanBytes, HumanDuration};
-use media_cache::policy::PolicyOrigin;
-use media_cache::{Pipes, PolicySpec, read_small_file};
-use media_cache_server::MAX_POLICY_BYTES;
-use reqwest::Method;
+use media_cache::PolicySpec;
 use serde_json::Value;
-use url::Url;
 
-use crate::config::ConfigurationFile;
-use crate::output::{self, OutputError};
-use crate::progress;
-use crate::service_client::{ServiceClient, TokenFile, service_address};
+use crate::config::Settings;
+use crate::running_cache::{RunningCache, RunningCacheOptions};
+use crate::{output, progress};
 
 /// How often the progress of a swap is polled.
 const POLL: Duration = Duration::from_millis(200);
-
-/// The service, and the format of its response.
-#[derive(Args)]
-pub struct Server {
-    #[command(flatten)]
-    config: ConfigurationFile,
-    /// The address of the service
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = service_address)]
-    server: Url,
-    #[command(flatten)]
-    token: TokenFile,
-    /// Print the response of the service as JSON
-    #[arg(long)]
-    json: bool,
-}
 
 /// `media-cache policy show`.
 #[derive(Args)]
 pub struct Show {
     #[command(flatten)]
-    server: Server,
+    cache: RunningCacheOptions,
 }
 
 /// `media-cache policy list`.
 #[derive(Args)]
 pub struct List {
     #[command(flatten)]
-    server: Server,
+    cache: RunningCacheOptions,
 }
 
 /// `media-cache policy swap`.
@@ -58,117 +36,77 @@ pub struct Swap {
     /// The new policy: a name or a component file, with options, such as `gdsf:beta=0.75`
     policy: PolicySpec,
     #[command(flatten)]
-    server: Server,
+    cache: RunningCacheOptions,
 }
 
 /// `media-cache policy rollback`.
 #[derive(Args)]
 pub struct Rollback {
     #[command(flatten)]
-    server: Server,
+    cache: RunningCacheOptions,
 }
 
 impl Show {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let policy = self.server.ask(Method::GET, "policy", &[], None).await?;
-        self.server.print(&policy, show)?;
+    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+        let cache = self.cache.connect(settings).await?;
+        output::document(&cache.policy().await?, self.cache.json, show)?;
+        cache.close().await?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl List {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let policies = self.server.ask(Method::GET, "policies", &[], None).await?;
-        let policy = self.server.ask(Method::GET, "policy", &[], None).await?;
-        self.server.print(&policies, |policies| list(policies, text(&policy["digest"])))?;
+    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+        let cache = self.cache.connect(settings).await?;
+        let (policies, policy) = (cache.policies().await?, cache.policy().await?);
+        output::document(&policies, self.cache.json, |policies| list(policies, text(&policy["digest"])))?;
+        cache.close().await?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Swap {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut query = self.policy.options.clone();
-        let component = match &self.policy.origin {
-            PolicyOrigin::File(path) => Some(read_component("policy", path, MAX_POLICY_BYTES)?),
-            origin => {
-                query.insert(0, ("name".into(), origin.to_string()));
-                None
-            }
-        };
-        let swap = self.server.ask(Method::PUT, "policy", &query, component);
-        let policy = self.server.while_showing_progress(swap).await?;
-        self.server.print(&policy, in_place)?;
+    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+        let cache = self.cache.connect(settings).await?;
+        let policy = show_progress(&cache, cache.swap_policy(&self.policy)).await?;
+        output::document(&policy, self.cache.json, in_place)?;
+        cache.close().await?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Rollback {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let swap = self.server.ask(Method::POST, "policy/rollback", &[], None);
-        let policy = self.server.while_showing_progress(swap).await?;
-        self.server.print(&policy, in_place)?;
+    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+        let cache = self.cache.connect(settings).await?;
+        let policy = show_progress(&cache, cache.rollback_policy()).await?;
+        output::document(&policy, self.cache.json, in_place)?;
+        cache.close().await?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-impl Server {
-    fn client(&self) -> anyhow::Result<ServiceClient> {
-        ServiceClient::new(self.server.clone(), &self.token)
+/// Waits for a swap, and shows its progress on a terminal.
+async fn show_progress(cache: &RunningCache, swap: impl Future<Output = anyhow::Result<Value>>) -> anyhow::Result<Value> {
+    if !std::io::stderr().is_terminal() {
+        return swap.await;
     }
-
-    /// Sends a request for a path, and returns the document in the response.
-    pub async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        query: &[(String, String)],
-        component: Option<Vec<u8>>,
-    ) -> anyhow::Result<Value> {
-        let client = self.client()?;
-        let request = client.request(method, client.url(path, query)?);
-        let request = match component {
-            Some(component) => request.header("content-type", "application/wasm").body(component),
-            None => request,
-        };
-        client.ask(request).await
-    }
-
-    /// Waits for a swap, and shows its progress on a terminal.
-    async fn while_showing_progress(&self, swap: impl Future<Output = anyhow::Result<Value>>) -> anyhow::Result<Value> {
-        if !std::io::stderr().is_terminal() {
-            return swap.await;
-        }
-        let bar = progress::seeding();
-        let watch = async {
-            loop {
-                tokio::time::sleep(POLL).await;
-                let asked = self.ask(Method::GET, "policy", &[], None).await;
-                if let Some(progress) = asked.ok().as_ref().map(|policy| &policy["swap"]).filter(|swap| !swap.is_null()) {
-                    bar.set_length(progress["entries"].as_u64().unwrap_or(0));
-                    bar.set_position(progress["seeded"].as_u64().unwrap_or(0));
-                }
+    let bar = progress::seeding();
+    let watch = async {
+        loop {
+            tokio::time::sleep(POLL).await;
+            let asked = cache.policy().await;
+            if let Some(progress) = asked.ok().as_ref().map(|policy| &policy["swap"]).filter(|swap| !swap.is_null()) {
+                bar.set_length(progress["entries"].as_u64().unwrap_or(0));
+                bar.set_position(progress["seeded"].as_u64().unwrap_or(0));
             }
-        };
-        let swapped = tokio::select! {
-            swapped = swap => swapped,
-            () = watch => anyhow::bail!("the progress poll ended early"),
-        };
-        bar.finish_and_clear();
-        swapped
-    }
-
-    /// Prints a response, as JSON if requested.
-    pub fn print(&self, answer: &Value, for_people: impl FnOnce(&Value) -> Vec<String>) -> Result<(), OutputError> {
-        if self.json { output::json_value(answer) } else { output::lines(for_people(answer)) }
-    }
-}
-
-/// Reads a component to send, and rejects a file that is not WebAssembly. `what` describes the component in errors.
-pub fn read_component(what: &str, path: &Path, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
-    let component = read_small_file(path, max_bytes, Pipes::Accepted);
-    let component = component.with_context(|| format!("cannot read the {what} {}", path.display()))?;
-    anyhow::ensure!(component.starts_with(b"\0asm"), "{} is not WebAssembly", path.display());
-    Ok(component)
+        }
+    };
+    let swapped = tokio::select! {
+        swapped = swap => swapped,
+        () = watch => anyhow::bail!("the progress poll ended early"),
+    };
+    bar.finish_and_clear();
+    swapped
 }
 
 fn in_place(policy: &Value) -> Vec<String> {

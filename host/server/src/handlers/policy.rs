@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use media_cache::policy::{Description, PolicyChoice, PolicyInstance, PolicyLimits, PolicyStatus, SwapError};
-use media_cache::{MediaCache, embedded};
+use media_cache::{ComponentError, Engine, MediaCache, embedded};
 use serde_json::{Map, Value, json};
 use tokio::sync::OwnedMutexGuard;
 
@@ -23,23 +23,14 @@ pub const MAX_POLICY_BYTES: u64 = 64 << 20;
 /// `GET /policy`: the state of the policy.
 pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
     query::none(&uri)?;
-    Ok(document(&service.cache().await?.policy()))
+    Ok(Json(policy_document(&service.cache().await?.policy())).into_response())
 }
 
 /// `GET /policies`: the built-in policies.
 pub(crate) async fn list(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
     query::none(&uri)?;
     let engine = service.cache().await?.engine().clone();
-    // Each is compiled on first use, which takes a moment.
-    let described = run_blocking(move || {
-        let describe = |name: &&str| {
-            let component = engine.built_in_policy(name)?;
-            let policy = PolicyInstance::new(engine.policies(), &component, PolicyLimits::default()).map_err(SwapError::from)?;
-            Ok(described(policy.description(), &component.digest()))
-        };
-        embedded::policy_names().iter().map(describe).collect::<Result<Vec<_>, Problem>>()
-    });
-    Ok(Json(json!({ "policies": described.await? })).into_response())
+    Ok(Json(run_blocking(move || policies_document(&engine)).await?).into_response())
 }
 
 /// `PUT /policy`: replaces the policy with a built-in one, by `name`, or with the component in the body. All other parameters are
@@ -94,20 +85,15 @@ async fn swap(
             Some(choice) => cache.swap_policy(choice).await,
             None => cache.rollback_policy().await,
         }?;
-        let remember = move || remember(&service, &cache, upload.as_deref());
-        // `remember` logs its own errors.
-        let _ = tokio::task::spawn_blocking(remember).await;
+        if let Some(remembered) = service.remembered().cloned() {
+            // It logs its own errors.
+            let _ = tokio::task::spawn_blocking(move || cache.remember_policy(&remembered, upload.as_deref())).await;
+        }
         drop(lock);
         Ok(swapped)
     };
     let swapped = tokio::spawn(swap).await.unwrap_or(Err(SwapError::Interrupted));
-    Ok(document(&swapped?))
-}
-
-fn remember(service: &Service, cache: &MediaCache, upload: Option<&[u8]>) {
-    let Some(memory) = service.remembered() else { return };
-    let written = memory.remember(&cache.policy_choice(), upload, cache.previous_policy().as_ref());
-    written.unwrap_or_else(|error| tracing::warn!("cannot save the selected policy for the next start: {error}"));
+    Ok(Json(policy_document(&swapped?)).into_response())
 }
 
 /// Names and values of options.
@@ -133,7 +119,9 @@ async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Proble
     tokio::task::spawn_blocking(work).await.map_err(gone)?
 }
 
-fn document(status: &PolicyStatus) -> Response {
+/// The status of a policy as a JSON object, as in `/policy`.
+#[must_use]
+pub fn policy_document(status: &PolicyStatus) -> Value {
     let mut document = json!({
         "name": status.name,
         "version": status.version,
@@ -163,7 +151,21 @@ fn document(status: &PolicyStatus) -> Response {
             "since": seconds(swap.since),
         });
     }
-    Json(document).into_response()
+    document
+}
+
+/// The built-in policies as a JSON object, as in `/policies`. Each is compiled, which takes a moment.
+///
+/// # Errors
+/// A policy cannot be compiled.
+pub fn policies_document<E: From<ComponentError> + From<SwapError>>(engine: &Engine) -> Result<Value, E> {
+    let describe = |name: &&str| {
+        let component = engine.built_in_policy(name)?;
+        let policy = PolicyInstance::new(engine.policies(), &component, PolicyLimits::default()).map_err(SwapError::from)?;
+        Ok(described(policy.description(), &component.digest()))
+    };
+    let policies = embedded::policy_names().iter().map(describe).collect::<Result<Vec<_>, E>>()?;
+    Ok(json!({ "policies": policies }))
 }
 
 fn described(description: &Description, digest: &str) -> Value {

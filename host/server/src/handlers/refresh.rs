@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
-use media_cache::RefreshOutcome;
-use serde_json::json;
+use media_cache::{Media, RefreshOutcome};
+use serde_json::{Value, json};
 
 use crate::media_query::MediaQuery;
 use crate::problem::Problem;
@@ -20,14 +20,19 @@ pub(crate) async fn refresh(State(service): State<Service>, uri: Uri) -> Result<
     if let Some(why) = not_stored {
         return Err(kept(why.into()));
     }
-    let refreshed = json!({
-        "url": cache.key(&url),
-        "changed": modified,
+    Ok(Json(refreshed_document(&cache.key(&url), modified, &media)).into_response())
+}
+
+/// The outcome of a refresh as a JSON object, as in `/refresh`. `key` is the cache key.
+#[must_use]
+pub fn refreshed_document(key: &str, is_modified: bool, media: &Media) -> Value {
+    json!({
+        "url": key,
+        "changed": is_modified,
         "mimetype": media.mimetype(),
         "filename": media.filename(),
         "size": media.body.len(),
-    });
-    Ok(Json(refreshed).into_response())
+    })
 }
 
 /// The problem for a failed refresh.
