@@ -109,11 +109,9 @@ async fn damaged_record_of_the_selected_policy_is_reported_and_does_not_prevent_
             damage(&dir.cache().join(name));
             let service = dir.serve().await;
             assert_eq!(service.put("https://nowhere.invalid/a.png", "image/png", png(1)).await.status, 201);
+            service.wait_for_log("ignoring the previously selected policy").await;
             let log = service.log();
-            assert!(
-                log.iter().any(|line| line.contains("ignoring the previously selected policy") && line.contains(name)),
-                "{log:?}"
-            );
+            assert!(log.iter().any(|line| line.contains("ignoring the previously") && line.contains(name)), "{log:?}");
             assert_eq!(send(service.request(Method::GET, "/policy")).await.json()["name"], "lru");
             service.stop().await;
         }

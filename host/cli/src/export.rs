@@ -70,8 +70,8 @@ impl Export {
         let document = json!({
             "exported": summary.exported, "bytes": summary.bytes, "known": summary.known, "damaged": summary.damaged,
         });
-        let text = format!("exported {} entries ({})", summary.exported, HumanBytes(summary.bytes));
-        let known = if summary.known > 0 { format!("; {} were already in the archive", summary.known) } else { String::new() };
+        let text = format!("exported {} ({})", output::entries(summary.exported), HumanBytes(summary.bytes));
+        let known = if summary.known > 0 { format!("; already in the archive: {}", summary.known) } else { String::new() };
         match (self.json, is_printed) {
             (true, true) => output::json_note(&document),
             (true, false) => output::json_value(&document)?,

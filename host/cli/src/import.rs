@@ -93,12 +93,10 @@ impl Import {
             let document = json!({ "imported": imported, "bytes": bytes, "known": known, "kept": kept, "refused": refused });
             return Ok(output::json_value(&document)?);
         }
-        let mut text = format!("imported {imported} entries ({})", HumanBytes(bytes));
-        for (count, what) in
-            [(known, "were already stored"), (kept, "have different bytes, which were kept"), (refused, "were not imported")]
-        {
+        let mut text = format!("imported {} ({})", output::entries(imported), HumanBytes(bytes));
+        for (count, what) in [(known, "already stored"), (kept, "kept with different bytes"), (refused, "not imported")] {
             if count > 0 {
-                text += &format!("; {count} {what}");
+                text += &format!("; {what}: {count}");
             }
         }
         Ok(output::line(text)?)

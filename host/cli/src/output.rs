@@ -39,6 +39,11 @@ pub fn line(text: impl Display) -> Result<(), OutputError> {
     raw(format!("{}\n", Visible(text)).as_bytes())
 }
 
+/// A number of entries in words.
+pub fn entries(count: u64) -> String {
+    if count == 1 { "1 entry".into() } else { format!("{count} entries") }
+}
+
 /// Prints human-readable lines.
 pub fn lines<T: Display>(lines: impl IntoIterator<Item = T>) -> Result<(), OutputError> {
     lines.into_iter().try_for_each(line)

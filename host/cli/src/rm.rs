@@ -42,10 +42,13 @@ impl Rm {
     pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         let Self { urls, selection, yes, json, service, directory, key_rules } = self;
         let filter = selection.filter();
+        let service = service.client()?;
         if matches!(filter, Some(EntryFilter::All)) && !yes {
-            anyhow::bail!("this would remove all entries; add --yes to confirm");
+            let place =
+                service.as_ref().map_or_else(|| directory.dir.display().to_string(), |service| service.address().to_string());
+            anyhow::bail!("this would remove all entries in {place}; add --yes to confirm");
         }
-        let target = match service.client()? {
+        let target = match service {
             Some(service) => Target::Used(UsedCache::Service(service)),
             None => Target::of(&directory, settings).await?,
         };
@@ -118,9 +121,9 @@ impl Target {
         if json {
             output::json_value(&json!({ "removed": removed, "failed": failed }))?;
         } else if failed > 0 {
-            output::line(format_args!("removed {removed} entries; {failed} could not be removed"))?;
+            output::line(format_args!("removed {}; {failed} could not be removed", output::entries(removed)))?;
         } else {
-            output::line(format_args!("removed {removed} entries"))?;
+            output::line(format_args!("removed {}", output::entries(removed)))?;
         }
         Ok(code)
     }

@@ -50,6 +50,11 @@ impl ServiceClient {
         Ok(Self { address, token, client: client()? })
     }
 
+    /// The address of the service.
+    pub fn address(&self) -> &Url {
+        &self.address
+    }
+
     /// The URL of a path of the service.
     pub fn url(&self, path: &str, query: &[(String, String)]) -> anyhow::Result<Url> {
         let server = self.address.as_str().trim_end_matches('/');

@@ -143,7 +143,7 @@ fn print_summary(summary: &Summary, json: bool) -> Result<(), OutputError> {
             "orphan_bytes": orphan_bytes, "unreadable": unreadable, "repaired": repaired,
         }));
     }
-    output::line(format_args!("{intact} entries are intact ({})", HumanBytes(intact_bytes)))?;
+    output::line(format_args!("{} intact ({})", output::entries(intact), HumanBytes(intact_bytes)))?;
     for (count, bytes, what) in [(damaged, damaged_bytes, "damaged"), (orphans, orphan_bytes, "orphans")] {
         if count > 0 {
             output::line(format_args!("{count} {what} ({})", HumanBytes(bytes)))?;
