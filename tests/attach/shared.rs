@@ -20,7 +20,7 @@ pub async fn open_with(directory: &Path, options: DirectoryOptions) -> Result<Sh
 }
 
 /// The cache's own downloader returns the URL as text.
-fn configure(options: &DirectoryOptions) -> Result<Builder, io::Error> {
+pub fn configure(options: &DirectoryOptions) -> Result<Builder, io::Error> {
     let megabytes = options.get("max-size-mb").unwrap_or("50").parse::<NonZeroU64>().map_err(io::Error::other)?;
     let budget = megabytes.saturating_mul(NonZeroU64::new(1 << 20).unwrap());
     let echo = |url: String| async move { Ok::<_, FetchError>(FetchedMedia::new(url, "text/plain", "echo.txt")) };

@@ -2,20 +2,19 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_cache::policy::PolicyOrigin;
 use media_cache::{
-    Blob, CacheError, Downloader, EntryFilter, FetchError, FetchedMedia, Health, LoadReport, Media, MediaCache, Outage, Page,
-    PolicySpec, PolicyStatus, PutOutcome, RefreshOutcome, Status,
+    Blob, CacheError, Downloader, EntryFilter, FetchError, FetchedMedia, Health, LoadReport, Media, MediaCache, Page, PolicySpec,
+    PolicyStatus, PutOutcome, RefreshOutcome, Status,
 };
 
 use crate::bodies::sendable;
 use crate::client::{CallFailure, Client, unexpected};
-use crate::error::AttachError;
+use crate::losses::Losses;
 use crate::messages::{Answer, Call, MediaHead};
 use crate::owner::get_or_download;
 use crate::policy_calls::{rollback_policy, swap_policy};
@@ -273,6 +272,7 @@ impl SharedCache {
         Own: Future<Output = Result<T, CacheError>>,
         Remote: Future<Output = Result<T, CallFailure>>,
     {
+        let mut losses = Losses::default();
         loop {
             let client = match self.0.state() {
                 State::Owner(cache, _) => return own(cache).await,
@@ -282,10 +282,10 @@ impl SharedCache {
             match remote(client.clone()).await {
                 Ok(result) => return Ok(result),
                 Err(CallFailure::Failed(error)) => return Err(error),
-                Err(CallFailure::Lost) => {
-                    let since = SystemTime::now();
-                    let unavailable = |error: AttachError| CacheError::Unavailable(Outage { reason: error.to_string(), since });
-                    self.0.replace(&client).await.map_err(unavailable)?;
+                Err(CallFailure::Lost(error)) => {
+                    let pause = losses.add(&error)?;
+                    self.0.replace(&client).await?;
+                    tokio::time::sleep(pause).await;
                 }
             }
         }

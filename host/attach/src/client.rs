@@ -28,7 +28,7 @@ const MAX_IDLE: usize = 8;
 #[derive(Debug)]
 pub(crate) enum CallFailure {
     /// The owner has ended or closed the cache. The call can be repeated with the next owner.
-    Lost,
+    Lost(io::Error),
     Failed(CacheError),
 }
 
@@ -42,7 +42,7 @@ impl From<CacheError> for CallFailure {
 impl From<io::Error> for CallFailure {
     fn from(error: io::Error) -> Self {
         if error.kind() != io::ErrorKind::InvalidData {
-            return Self::Lost;
+            return Self::Lost(error);
         }
         Self::Failed(FetchError::Other(format!("the process that owns the directory sent an invalid message: {error}")).into())
     }
@@ -149,7 +149,7 @@ impl Client {
                 Some(connection) => connection,
                 None => match connect(&self.directory).await {
                     Ok((connection, _)) => connection,
-                    Err(_) => return Err(CallFailure::Lost),
+                    Err(error) => return Err(CallFailure::Lost(error.into())),
                 },
             };
             let result = exchange(&mut connection).await?;
@@ -162,7 +162,7 @@ impl Client {
         tokio::select! {
             biased;
             result = exchange => result,
-            () = self.ended() => Err(CallFailure::Lost),
+            () = self.ended() => Err(CallFailure::Lost(io::Error::other("it has ended"))),
         }
     }
 }

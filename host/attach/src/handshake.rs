@@ -22,6 +22,15 @@ pub(crate) enum ConnectError {
     Absent(io::Error),
 }
 
+impl From<ConnectError> for io::Error {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Final(error) => Self::other(error),
+            ConnectError::Absent(error) => error,
+        }
+    }
+}
+
 impl From<io::Error> for ConnectError {
     fn from(error: io::Error) -> Self {
         Self::Absent(error)

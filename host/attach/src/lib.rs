@@ -16,6 +16,7 @@ mod connection;
 mod error;
 mod handshake;
 mod listener;
+mod losses;
 mod messages;
 mod options;
 mod owner;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use media_cache::{Builder, CacheError, DirectoryLock, Media, MediaCache};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::error::AttachError;
@@ -52,7 +53,6 @@ impl SharedCache {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let sharing = sharing.into();
-        let deadline = Instant::now() + sharing.max_wait;
         let shared = Arc::new(Shared {
             directory: directory.into(),
             adopted: RwLock::new(sharing.options.clone()),
@@ -61,8 +61,9 @@ impl SharedCache {
             compiled: Mutex::default(),
             state: RwLock::new(State::Closed),
             changing: tokio::sync::Mutex::default(),
+            closing: watch::Sender::new(false),
         });
-        shared.enter(deadline, None).await?;
+        shared.enter(Instant::now(), None).await?;
         Ok(Self(shared))
     }
 
@@ -124,11 +125,13 @@ impl SharedCache {
     }
 
     /// Stops using the cache. If this process owns the directory, this finishes the work in progress, completes the index log, and releases
-    /// the directory, so that an attached process can take over. This also closes all clones.
+    /// the directory, so that an attached process can take over. If this process is just taking over, it stops doing so. This also closes all
+    /// clones.
     ///
     /// # Errors
     /// As for [`MediaCache::close`].
     pub async fn close(&self) -> Result<(), CacheError> {
+        self.0.closing.send_replace(true);
         let _changing = self.0.changing.lock().await;
         match self.0.set(State::Closed) {
             State::Owner(cache, listener) => {

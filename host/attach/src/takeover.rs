@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use media_cache::{Builder, DirectoryLock, LockError, MediaCache, OpenError};
+use media_cache::{Builder, CacheError, DirectoryLock, LockError, MediaCache, OpenError, Outage, PreparedCache};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::client::Client;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub state: RwLock<State>,
     /// Locked while the state changes.
     pub changing: tokio::sync::Mutex<()>,
+    /// Whether the cache is being closed, which ends a takeover in progress.
+    pub closing: watch::Sender<bool>,
 }
 
 /// How this process uses the directory.
@@ -64,32 +67,40 @@ impl Shared {
 
     /// Takes over from the owner to which `client` was connected, or attaches to the one that does. Returns immediately if that has happened
     /// already.
-    pub async fn replace(self: &Arc<Self>, client: &Arc<Client>) -> Result<(), AttachError> {
-        let deadline = Instant::now() + self.sharing.max_wait;
+    pub async fn replace(self: &Arc<Self>, client: &Arc<Client>) -> Result<(), CacheError> {
+        let lost = (Instant::now(), SystemTime::now());
         let _changing = self.changing.lock().await;
         match self.state() {
-            State::Attached(current) if Arc::ptr_eq(&current, client) => self.enter(deadline, Some(client)).await,
-            _ => Ok(()),
+            State::Attached(current) if Arc::ptr_eq(&current, client) => {}
+            _ => return Ok(()),
+        }
+        let mut closing = self.closing.subscribe();
+        tokio::select! {
+            biased;
+            _ = closing.wait_for(|closing| *closing) => Err(CacheError::Closed),
+            // Calls that waited while another one tried to take over do not try for as long once more.
+            entered = self.enter(lost.0, Some(client)) => {
+                entered.map_err(|error| CacheError::Unavailable(Outage { reason: error.to_string(), since: lost.1 }))
+            }
         }
     }
 
     /// Opens the directory or attaches to its owner, after the connection to `previous` was lost. The caller is the only one that changes
-    /// the state.
-    pub async fn enter(self: &Arc<Self>, deadline: Instant, previous: Option<&Client>) -> Result<(), AttachError> {
-        let patience = Instant::now() + MAX_REPLACEMENT;
+    /// the state. If this is dropped, the state has not changed.
+    pub async fn enter(self: &Arc<Self>, since: Instant, previous: Option<&Client>) -> Result<(), AttachError> {
         loop {
             let error = match Client::connect(&self.directory).await {
                 Ok(client) => return self.attach(client),
                 Err(ConnectError::Final(error)) => return Err(error),
                 Err(ConnectError::Absent(error)) => error,
             };
-            if previous.is_some_and(Client::is_owner_running) && Instant::now() < patience {
+            if previous.is_some_and(Client::is_owner_running) && since.elapsed() < MAX_REPLACEMENT {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
             match self.open().await {
                 Err(AttachError::Open(OpenError::Lock(in_use @ LockError::InUse { .. }))) => {
-                    if Instant::now() > deadline {
+                    if since.elapsed() > self.sharing.max_wait {
                         return Err(AttachError::NotShared { in_use, error });
                     }
                     tokio::time::sleep(PAUSE).await;
@@ -121,20 +132,29 @@ impl Shared {
     }
 
     /// Becomes the owner, unless another process uses the directory.
-    async fn open(&self) -> Result<(), AttachError> {
-        // Configuring a cache takes much longer than this check.
-        drop(DirectoryLock::acquire(&self.directory).map_err(OpenError::Lock)?);
-        let options = self.adopted();
-        let compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let compiled = compiled.filter(|(of, _)| *of == options).map(|(_, builder)| builder);
-        let builder = compiled.map_or_else(|| (self.configure)(&options), Ok).map_err(AttachError::Configure)?;
-        let cache = builder.directory(&self.directory).open().await?;
+    async fn open(self: &Arc<Self>) -> Result<(), AttachError> {
+        let this = self.clone();
+        let prepared = tokio::task::spawn_blocking(move || this.prepare()).await;
+        let (prepared, options) = prepared.unwrap_or_else(|error| Err(AttachError::Configure(error.into())))?;
+        let cache = prepared.open().await?;
         let listener = self.sharing.is_shared.then(|| Listener::start(cache.clone(), options, None)).transpose();
         let listener = listener.inspect_err(|error| {
             tracing::warn!("other processes cannot attach to {}: {error}", self.directory.display());
         });
         self.set(State::Owner(cache, Arc::new(tokio::sync::Mutex::new(listener.ok().flatten()))));
         Ok(())
+    }
+
+    /// Configures the cache and locks the directory. Returns the options of the directory as well. This blocks, for up to seconds if
+    /// components are compiled.
+    fn prepare(&self) -> Result<(PreparedCache, DirectoryOptions), AttachError> {
+        // Configuring a cache takes much longer than this check.
+        drop(DirectoryLock::acquire(&self.directory).map_err(OpenError::Lock)?);
+        let options = self.adopted();
+        let compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let compiled = compiled.filter(|(of, _)| *of == options).map(|(_, builder)| builder);
+        let builder = compiled.map_or_else(|| (self.configure)(&options), Ok).map_err(AttachError::Configure)?;
+        Ok((builder.directory(&self.directory).prepare()?, options))
     }
 }
 
@@ -143,7 +163,7 @@ async fn take_over(shared: Weak<Shared>, client: Weak<Client>, closing: impl Fut
     closing.await;
     while let (Some(shared), Some(client)) = (shared.upgrade(), client.upgrade()) {
         match shared.replace(&client).await {
-            Ok(()) => return,
+            Ok(()) | Err(CacheError::Closed) => return,
             Err(error) => tracing::warn!("cannot take over {}: {error}", shared.directory.display()),
         }
         drop((shared, client));
