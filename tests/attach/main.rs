@@ -5,6 +5,7 @@
 
 mod attached;
 mod downloads;
+mod limits;
 mod processes;
 mod replaced;
 mod shared;

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use crate::connection::Connection;
 use crate::error::AttachError;
-use crate::messages::{Hello, VERSION, Welcome};
-use crate::options::DirectoryOptions;
+use crate::messages::{Admission, Hello, OwnerInfo, VERSION, Welcome};
 use crate::socket_path;
 
 /// How long the owner may take to reply to a new connection.
@@ -20,6 +19,8 @@ pub(crate) enum ConnectError {
     Final(AttachError),
     /// There may be no owner, or it may be starting or stopping.
     Absent(io::Error),
+    /// All connections that the owner accepts are in use. This is their number.
+    Full(usize),
 }
 
 impl From<ConnectError> for io::Error {
@@ -27,6 +28,9 @@ impl From<ConnectError> for io::Error {
         match error {
             ConnectError::Final(error) => Self::other(error),
             ConnectError::Absent(error) => error,
+            ConnectError::Full(limit) => {
+                Self::other(format!("the process that owns the directory accepts {limit} connections, all of which are in use"))
+            }
         }
     }
 }
@@ -37,8 +41,8 @@ impl From<io::Error> for ConnectError {
     }
 }
 
-/// Connects to the owner of a directory. Returns its options.
-pub(crate) async fn connect(directory: &Path) -> Result<(Connection, DirectoryOptions), ConnectError> {
+/// Connects to the owner of a directory.
+pub(crate) async fn connect(directory: &Path) -> Result<(Connection, OwnerInfo), ConnectError> {
     let stream = socket_path::connect(directory).await?;
     let mut connection = match Connection::new(stream) {
         Ok(connection) => connection,
@@ -53,8 +57,9 @@ pub(crate) async fn connect(directory: &Path) -> Result<(Connection, DirectoryOp
     };
     let welcome = tokio::time::timeout(MAX_WELCOME, greet).await.map_err(io::Error::from)??;
     let (welcome, _) = welcome.ok_or(io::ErrorKind::UnexpectedEof).map_err(io::Error::from)?;
-    if welcome.version != VERSION {
-        return Err(ConnectError::Final(AttachError::Version { program: welcome.program }));
+    match welcome.admission {
+        Some(Admission::Accepted(owner)) => Ok((connection, owner)),
+        Some(Admission::Full(limit)) => Err(ConnectError::Full(limit)),
+        None => Err(ConnectError::Final(AttachError::Version { program: welcome.program })),
     }
-    Ok((connection, welcome.options))
 }

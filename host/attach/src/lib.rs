@@ -9,12 +9,16 @@
 #![deny(unsafe_code)]
 
 mod bodies;
+mod call_limiter;
 mod caller_downloader;
 mod calls;
 mod client;
 mod connection;
 mod error;
+#[cfg(test)]
+mod faulty_owner;
 mod handshake;
+mod idle_connections;
 mod listener;
 mod losses;
 mod messages;

@@ -6,15 +6,26 @@ use std::time::Duration;
 
 use media_cache::policy::RememberedPolicy;
 use media_cache::{ListedDescriptor, MediaCache};
+use rustix::process::{Resource, getrlimit};
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::connection::Connection;
+use crate::messages::Admission;
 use crate::options::DirectoryOptions;
-use crate::owner::{Owner, serve};
+use crate::owner::{Owner, serve, welcome};
 use crate::socket_path::{self, Place, Socket};
+
+/// The maximum number of connections, if the process may open enough files.
+const MAX_CONNECTIONS: usize = 1024;
+
+/// The same, if it may not.
+const MIN_CONNECTIONS: usize = 16;
+
+/// The number of connections that may be refused at once.
+const MAX_REFUSALS: usize = 16;
 
 /// How long to wait before accepting again after that failed, for example because too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -40,9 +51,26 @@ impl Listener {
     /// # Errors
     /// The socket cannot be created, for example because the file system does not support sockets.
     pub fn start(cache: MediaCache, options: DirectoryOptions, remembered: Option<RememberedPolicy>) -> io::Result<Self> {
-        let accepting = Accepting::new(socket_path::listen(cache.directory())?)?;
+        // Each connection may have a file open too.
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let connections = usize::try_from(files / 4).unwrap_or(usize::MAX).clamp(MIN_CONNECTIONS, MAX_CONNECTIONS);
+        Self::listen(Owner::new(cache, options, remembered), connections)
+    }
+
+    /// Like [`start`](Self::start), but with this maximum number of connections. An attached process has one, and one more for each call in
+    /// progress. By default, it is a quarter of the number of files that this process may open, but at most 1,024. Idle connections are
+    /// closed if others need them. While all connections are in use, further calls wait for up to 30 seconds.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_limited(cache: MediaCache, options: DirectoryOptions, max_connections: usize) -> io::Result<Self> {
+        Self::listen(Owner::new(cache, options, None), max_connections)
+    }
+
+    fn listen(owner: Owner, max_connections: usize) -> io::Result<Self> {
+        let accepting = Accepting::new(socket_path::listen(owner.cache.directory())?)?;
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(accepting, Owner { cache, options, remembered }.into(), stopped));
+        let task = tokio::spawn(accept(accepting, owner.into(), max_connections, stopped));
         Ok(Self { stop, task })
     }
 
@@ -75,12 +103,12 @@ impl Accepting {
     }
 }
 
-async fn accept(mut socket: Accepting, owner: Arc<Owner>, mut stopped: watch::Receiver<bool>) {
+async fn accept(mut socket: Accepting, owner: Arc<Owner>, max_connections: usize, mut stopped: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let mut replacement = Box::pin(listen_again(owner.cache.clone(), socket.place.clone()));
     loop {
         let accepted = tokio::select! {
-            accepted = socket.listener.accept() => accepted,
+            accepted = socket.listener.accept(), if connections.len() < max_connections + MAX_REFUSALS => accepted,
             Some(_) = connections.join_next() => continue,
             new = &mut replacement => {
                 replacement.set(listen_again(owner.cache.clone(), new.place.clone()));
@@ -92,10 +120,16 @@ async fn accept(mut socket: Accepting, owner: Arc<Owner>, mut stopped: watch::Re
             () = owner.cache.closed() => return socket.place.remove(),
         };
         match accepted.and_then(|(stream, _)| Connection::new(stream)) {
-            Ok(connection) => {
+            Ok(mut connection) => {
                 let (owner, stopped) = (owner.clone(), stopped.clone());
+                let is_full = connections.len() >= max_connections && !owner.idle.close_oldest();
                 connections.spawn(async move {
-                    if let Err(error) = serve(connection, &owner, stopped).await {
+                    let served = if is_full {
+                        welcome(&mut connection, Admission::Full(max_connections)).await.map(drop)
+                    } else {
+                        serve(connection, &owner, stopped).await
+                    };
+                    if let Err(error) = served {
                         tracing::debug!("the connection to an attached process failed: {error}");
                     }
                 });

@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::options::DirectoryOptions;
 
 /// The version of the protocol.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// The first message of an attached process.
 #[derive(Serialize, Deserialize)]
@@ -25,12 +25,27 @@ pub(crate) struct Hello {
     pub version: u32,
 }
 
-/// The owner's reply.
+/// The owner's reply. All versions have these fields.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Welcome {
-    pub version: u32,
     /// The version of the owner's program, for error messages.
     pub program: String,
+    /// `None` if the owner speaks another version.
+    pub admission: Option<Admission>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Admission {
+    Accepted(OwnerInfo),
+    /// The owner has this number of connections, all of them in use. It closes this one.
+    Full(usize),
+}
+
+/// What attached processes know about the owner.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct OwnerInfo {
+    /// A random number that tells this owner from others of the same directory.
+    pub id: u64,
     pub options: DirectoryOptions,
 }
 
@@ -71,6 +86,13 @@ pub(crate) enum Call {
         spec: PolicySpec,
     },
     RollbackPolicy,
+}
+
+impl Call {
+    /// Whether the call may wait for a download.
+    pub fn may_download(&self) -> bool {
+        matches!(self, Self::GetOrDownload { .. } | Self::Refresh { .. })
+    }
 }
 
 /// A reply of the owner. Media is followed by its body.

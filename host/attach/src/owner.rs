@@ -1,5 +1,6 @@
 //! The owner's side: answers the calls of processes that are attached to its directory.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,8 +14,10 @@ use tokio::time::timeout;
 use crate::bodies::sendable;
 use crate::caller_downloader::{CallerDownloader, FetchRequest, is_lost};
 use crate::connection::{Body, Connection};
+use crate::idle_connections::{Idle, IdleConnections};
 use crate::messages::{
-    Answer, Call, Fetched, Hello, MediaHead, VERSION, Welcome, WireLoadReport, WireStatus, WireStoreError, WireValidators,
+    Admission, Answer, Call, Fetched, Hello, MediaHead, OwnerInfo, VERSION, Welcome, WireLoadReport, WireStatus, WireStoreError,
+    WireValidators,
 };
 use crate::options::DirectoryOptions;
 use crate::policy_calls::{policy_answer, rollback_policy, swap_policy};
@@ -22,30 +25,62 @@ use crate::policy_calls::{policy_answer, rollback_policy, swap_policy};
 /// How long a process that connects may take to introduce itself.
 const MAX_HELLO: Duration = Duration::from_secs(5);
 
+/// The maximum number of entries in a page, so that the page fits in a message, and other calls do not have to wait for long.
+const MAX_PAGE: u32 = 1000;
+
 /// How often a call tries again because the process that was downloading its media has ended.
 const MAX_LOST: usize = 16;
 
 /// What attached processes use.
 pub(crate) struct Owner {
     pub cache: MediaCache,
-    pub options: DirectoryOptions,
-    pub remembered: Option<RememberedPolicy>,
+    info: OwnerInfo,
+    remembered: Option<RememberedPolicy>,
+    pub idle: IdleConnections,
 }
 
-/// Serves one connection until the other process closes it, or until this listener is stopped and no call is in progress.
+impl Owner {
+    pub fn new(cache: MediaCache, options: DirectoryOptions, remembered: Option<RememberedPolicy>) -> Self {
+        let id = RandomState::new().build_hasher().finish();
+        Self { cache, info: OwnerInfo { id, options }, remembered, idle: IdleConnections::default() }
+    }
+}
+
+/// Receives the first message of an attached process and replies. Returns whether the process can make calls.
+pub(crate) async fn welcome(connection: &mut Connection, admission: Admission) -> io::Result<bool> {
+    let Some((hello, _)) = timeout(MAX_HELLO, connection.receive::<Hello>()).await?? else { return Ok(false) };
+    let is_accepted = hello.version == VERSION && matches!(admission, Admission::Accepted(_));
+    let admission = (hello.version == VERSION).then_some(admission);
+    connection.send(&Welcome { program: env!("CARGO_PKG_VERSION").to_owned(), admission }, None).await?;
+    Ok(is_accepted)
+}
+
+/// Serves one connection until the other process closes it, or until this listener is stopped and no call is in progress. Without calls, it
+/// may also be closed to make room for other connections.
 pub(crate) async fn serve(mut connection: Connection, owner: &Owner, mut stopped: watch::Receiver<bool>) -> io::Result<()> {
-    let hello = tokio::select! {
-        hello = timeout(MAX_HELLO, connection.receive()) => hello??,
+    let is_accepted = tokio::select! {
+        is_accepted = welcome(&mut connection, Admission::Accepted(owner.info.clone())) => is_accepted?,
         _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
     };
-    let Some((Hello { .. }, _)) = hello else { return Ok(()) };
-    let program = env!("CARGO_PKG_VERSION").to_owned();
-    connection.send(&Welcome { version: VERSION, program, options: owner.options.clone() }, None).await?;
+    if !is_accepted {
+        return Ok(());
+    }
+    // Before the first call, this may be the connection by which the other process observes this one.
+    let mut idle = None;
     loop {
+        let must_close = async {
+            match &mut idle {
+                Some(idle) => Idle::closed(idle).await,
+                None => std::future::pending().await,
+            }
+        };
         let received = tokio::select! {
+            biased;
             received = connection.receive() => received?,
+            () = must_close => return Ok(()),
             _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
         };
+        drop(idle.take());
         let Some((call, body)) = received else { return Ok(()) };
         let (answer, body) = match owner.answer(&mut connection, call, body).await? {
             Ok(answer) => answer,
@@ -61,6 +96,7 @@ pub(crate) async fn serve(mut connection: Connection, owner: &Owner, mut stopped
             }
             sent => sent?,
         }
+        idle = Some(owner.idle.list());
     }
 }
 
@@ -114,7 +150,7 @@ impl Owner {
             }
             Call::Remove { url } => Ok((Answer::Removed(cache.remove(&url).await?.into()), None)),
             Call::RemoveMatching { filter } => Ok((Answer::Removed(cache.remove_matching(filter).await?), None)),
-            Call::Entries { after, limit } => Ok((cache.entries(after, limit).await?.into(), None)),
+            Call::Entries { after, limit } => Ok((cache.entries(after, limit.min(MAX_PAGE)).await?.into(), None)),
             Call::Status => {
                 let status = WireStatus { status: cache.status().await?, load: cache.load_report().map(WireLoadReport) };
                 Ok((Answer::Status(status.into()), None))

@@ -92,7 +92,7 @@ impl Shared {
             let error = match Client::connect(&self.directory).await {
                 Ok(client) => return self.attach(client),
                 Err(ConnectError::Final(error)) => return Err(error),
-                Err(ConnectError::Absent(error)) => error,
+                Err(error) => error.into(),
             };
             if previous.is_some_and(Client::is_owner_running) && since.elapsed() < MAX_REPLACEMENT {
                 tokio::time::sleep(PAUSE).await;
