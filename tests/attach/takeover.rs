@@ -82,7 +82,7 @@ async fn calls_during_a_handover_wait_for_the_next_owner() {
 async fn closing_does_not_wait_for_an_owner_that_no_longer_shares_the_directory() {
     let directory = tempfile::tempdir().unwrap();
     let cache = configure(&DirectoryOptions::default()).unwrap().directory(directory.path()).open().await.unwrap();
-    let listener = Listener::start(cache.clone(), DirectoryOptions::default()).unwrap();
+    let listener = Listener::start(cache.clone(), DirectoryOptions::default(), None).unwrap();
     let other = open(directory.path()).await;
     listener.stop().await;
     let (waiting, closed) = tokio::join!(other.get("test:a"), timeout(PROMPTLY, other.close()));

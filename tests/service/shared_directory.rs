@@ -1,11 +1,13 @@
 //! Commands beside a running service: they attach to it through its directory, or reach it over HTTP with `--server`.
 
-use media_cache::DirectoryLock;
+use media_cache::{DirectoryLock, MediaCache, NoDownloader, OpenError};
+use media_cache_attach::{DirectoryOptions, Role, SharedCache};
 use media_cache_test_support::command::{CommandOutput, run, run_in};
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::{photo, png};
 use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::service_process::Service;
+use media_cache_test_support::soon::{eventually, soon};
 use serde_json::{Value, json};
 
 const URL: &str = "https://nowhere.invalid/picture.png";
@@ -228,4 +230,25 @@ async fn server_and_dir_exclude_each_other_and_override_each_others_variables() 
     let both = [("MEDIA_CACHE_DIR", cache), ("MEDIA_CACHE_SERVER", server.as_str())];
     let said = run_in(&dir.path(""), &both, &["stats"]).await.failed();
     assert!(said.contains("--server is set by MEDIA_CACHE_SERVER") && said.contains("--dir is set by MEDIA_CACHE_DIR"), "{said}");
+}
+
+#[tokio::test]
+async fn service_takes_its_directory_from_an_attached_process_that_has_taken_over() {
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
+    service.put(URL, "image/png", png(1)).await;
+    let configure = |_: &DirectoryOptions| Ok::<_, OpenError>(MediaCache::builder().downloader(NoDownloader));
+    let bot = SharedCache::open_or_attach(dir.cache(), DirectoryOptions::default(), configure).await.unwrap();
+    let mut running = service;
+    for _ in 0..2 {
+        assert_eq!(bot.role(), Role::Attached);
+        running.stop().await;
+        eventually(|| bot.role() == Role::Owner).await;
+        running = dir.serve().await;
+        assert_eq!(running.media(URL).await.is("hit").body, png(1));
+        let media = soon(bot.get(URL)).await.unwrap().unwrap();
+        assert_eq!(media.body.bytes().await.unwrap(), png(1));
+    }
+    bot.close().await.unwrap();
+    running.stop().await;
 }

@@ -275,7 +275,14 @@ impl SharedCache {
         let mut losses = Losses::default();
         loop {
             let client = match self.0.state() {
-                State::Owner(cache, _) => return own(cache).await,
+                State::Owner(cache, _) => match own(cache).await {
+                    Err(CacheError::Closed) if !matches!(self.0.state(), State::Owner(..) | State::Closed) => continue,
+                    result => return result,
+                },
+                State::HandedOver => {
+                    self.0.resume().await?;
+                    continue;
+                }
                 State::Closed => return Err(CacheError::Closed),
                 State::Attached(client) => client,
             };

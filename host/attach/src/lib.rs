@@ -12,6 +12,7 @@ mod bodies;
 mod call_limiter;
 mod caller_downloader;
 mod calls;
+mod claim;
 mod client;
 mod connection;
 mod error;
@@ -33,6 +34,7 @@ mod socket_path;
 mod takeover;
 
 pub use calls::PolicyError;
+pub use claim::Claim;
 pub use error::AttachError;
 pub use listener::Listener;
 pub use media_cache::open_descriptors;

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::connection::Connection;
 use crate::messages::Admission;
 use crate::options::DirectoryOptions;
-use crate::owner::{Owner, serve, welcome};
+use crate::owner::{Management, Owner, serve, welcome};
 use crate::socket_path::{self, Place, Socket};
 
 /// The maximum number of connections, if the process may open enough files.
@@ -51,10 +51,14 @@ impl Listener {
     /// # Errors
     /// The socket cannot be created, for example because the file system does not support sockets.
     pub fn start(cache: MediaCache, options: DirectoryOptions, remembered: Option<RememberedPolicy>) -> io::Result<Self> {
+        Self::start_with(cache, options, remembered.map_or(Management::Nothing, Management::Remember))
+    }
+
+    pub(crate) fn start_with(cache: MediaCache, options: DirectoryOptions, management: Management) -> io::Result<Self> {
         // Each connection may have a file open too.
         let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let connections = usize::try_from(files / 4).unwrap_or(usize::MAX).clamp(MIN_CONNECTIONS, MAX_CONNECTIONS);
-        Self::listen(Owner::new(cache, options, remembered), connections)
+        Self::listen(Owner::new(cache, options, management), connections)
     }
 
     /// Like [`start`](Self::start), but with this maximum number of connections. An attached process has one, and one more for each call in
@@ -64,7 +68,7 @@ impl Listener {
     /// # Errors
     /// As for [`start`](Self::start).
     pub fn start_limited(cache: MediaCache, options: DirectoryOptions, max_connections: usize) -> io::Result<Self> {
-        Self::listen(Owner::new(cache, options, None), max_connections)
+        Self::listen(Owner::new(cache, options, Management::Nothing), max_connections)
     }
 
     fn listen(owner: Owner, max_connections: usize) -> io::Result<Self> {

@@ -86,6 +86,8 @@ pub(crate) enum Call {
         spec: PolicySpec,
     },
     RollbackPolicy,
+    /// A process that has to own the directory claims it.
+    HandOver,
 }
 
 impl Call {

@@ -31,18 +31,34 @@ const MAX_PAGE: u32 = 1000;
 /// How often a call tries again because the process that was downloading its media has ended.
 const MAX_LOST: usize = 16;
 
+/// What the process that owns the directory does apart from running the cache.
+pub(crate) enum Management {
+    /// It remembers the policies that attached processes select.
+    Remember(RememberedPolicy),
+    /// It hands the directory over on request, and attaches.
+    HandOver(mpsc::Sender<()>),
+    Nothing,
+}
+
 /// What attached processes use.
 pub(crate) struct Owner {
     pub cache: MediaCache,
     info: OwnerInfo,
-    remembered: Option<RememberedPolicy>,
+    management: Management,
     pub idle: IdleConnections,
 }
 
 impl Owner {
-    pub fn new(cache: MediaCache, options: DirectoryOptions, remembered: Option<RememberedPolicy>) -> Self {
+    fn remembered(&self) -> Option<&RememberedPolicy> {
+        match &self.management {
+            Management::Remember(remembered) => Some(remembered),
+            Management::HandOver(_) | Management::Nothing => None,
+        }
+    }
+
+    pub fn new(cache: MediaCache, options: DirectoryOptions, management: Management) -> Self {
         let id = RandomState::new().build_hasher().finish();
-        Self { cache, info: OwnerInfo { id, options }, remembered, idle: IdleConnections::default() }
+        Self { cache, info: OwnerInfo { id, options }, management, idle: IdleConnections::default() }
     }
 }
 
@@ -166,9 +182,19 @@ impl Owner {
                     Some(body) => Some(component_in(body).await?),
                     None => None,
                 };
-                Ok((policy_answer(swap_policy(cache, spec, component, self.remembered.as_ref()).await), None))
+                Ok((policy_answer(swap_policy(cache, spec, component, self.remembered()).await), None))
             }
-            Call::RollbackPolicy => Ok((policy_answer(rollback_policy(cache, self.remembered.as_ref()).await), None)),
+            Call::HandOver => match &self.management {
+                Management::HandOver(requests) => {
+                    // If this fails, an earlier request is being carried out.
+                    let _ = requests.try_send(());
+                    Ok((Answer::Done, None))
+                }
+                Management::Remember(_) | Management::Nothing => {
+                    Err(FetchError::Other("this process keeps the directory".into()).into())
+                }
+            },
+            Call::RollbackPolicy => Ok((policy_answer(rollback_policy(cache, self.remembered()).await), None)),
         }
     }
 

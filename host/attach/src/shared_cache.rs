@@ -94,7 +94,7 @@ impl SharedCache {
     pub fn role(&self) -> Role {
         match self.0.state() {
             State::Owner(..) => Role::Owner,
-            State::Attached(_) => Role::Attached,
+            State::Attached(_) | State::HandedOver => Role::Attached,
             State::Closed => Role::Closed,
         }
     }
@@ -110,7 +110,7 @@ impl SharedCache {
     pub fn owned(&self) -> Option<MediaCache> {
         match &*self.0.state.read().unwrap_or_else(PoisonError::into_inner) {
             State::Owner(cache, _) => Some(cache.clone()),
-            State::Attached(_) | State::Closed => None,
+            State::Attached(_) | State::HandedOver | State::Closed => None,
         }
     }
 
@@ -140,7 +140,7 @@ impl SharedCache {
                 }
                 cache.close().await
             }
-            State::Attached(_) => Ok(()),
+            State::Attached(_) | State::HandedOver => Ok(()),
             State::Closed => Err(CacheError::Closed),
         }
     }

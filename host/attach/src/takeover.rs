@@ -4,15 +4,19 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use media_cache::{Builder, CacheError, DirectoryLock, LockError, MediaCache, OpenError, Outage, PreparedCache};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::claim::Claim;
 use crate::client::Client;
 use crate::error::AttachError;
 use crate::handshake::ConnectError;
 use crate::listener::Listener;
 use crate::options::DirectoryOptions;
+use crate::owner::Management;
 use crate::sharing::Sharing;
 
 /// The pause between two attempts to open a directory or attach to it.
@@ -48,6 +52,8 @@ pub(crate) struct Shared {
 pub(crate) enum State {
     Owner(MediaCache, Arc<tokio::sync::Mutex<Option<Listener>>>),
     Attached(Arc<Client>),
+    /// It owned the directory, and has handed it over.
+    HandedOver,
     Closed,
 }
 
@@ -71,17 +77,66 @@ impl Shared {
         let lost = (Instant::now(), SystemTime::now());
         let _changing = self.changing.lock().await;
         match self.state() {
-            State::Attached(current) if Arc::ptr_eq(&current, client) => {}
-            _ => return Ok(()),
+            State::Attached(current) if Arc::ptr_eq(&current, client) => self.enter_unless_closed(lost, Some(client)).await,
+            _ => Ok(()),
         }
+    }
+
+    /// Like [`enter`](Self::enter), until the cache is closed.
+    async fn enter_unless_closed(
+        self: &Arc<Self>,
+        (since, time): (Instant, SystemTime),
+        previous: Option<&Client>,
+    ) -> Result<(), CacheError> {
         let mut closing = self.closing.subscribe();
         tokio::select! {
             biased;
             _ = closing.wait_for(|closing| *closing) => Err(CacheError::Closed),
             // Calls that waited while another one tried to take over do not try for as long once more.
-            entered = self.enter(lost.0, Some(client)) => {
-                entered.map_err(|error| CacheError::Unavailable(Outage { reason: error.to_string(), since: lost.1 }))
+            entered = self.enter(since, previous) => {
+                entered.map_err(|error| CacheError::Unavailable(Outage { reason: error.to_string(), since: time }))
             }
+        }
+    }
+
+    /// Hands the directory over to a process that claims it, and attaches to that process.
+    fn hand_over(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        // A type of its own, since this is part of a cycle.
+        async move { self.hand_over_and_attach().await }.boxed()
+    }
+
+    async fn hand_over_and_attach(self: &Arc<Self>) {
+        let changing = self.changing.lock().await;
+        if !matches!(self.state(), State::Owner(..)) {
+            return;
+        }
+        tracing::info!("handing {} over to a process that claims it", self.directory.display());
+        if let State::Owner(cache, listener) = self.set(State::HandedOver) {
+            if let Some(listener) = listener.lock().await.take() {
+                listener.stop().await;
+            }
+            if let Err(error) = cache.close().await {
+                tracing::warn!("{} was not closed cleanly before it was handed over: {error}", self.directory.display());
+            }
+        }
+        drop(changing);
+        while let Err(error) = self.resume().await {
+            if matches!(error, CacheError::Closed) {
+                return;
+            }
+            tracing::warn!("cannot attach to {} after it was handed over: {error}", self.directory.display());
+            tokio::time::sleep(FAILURE_PAUSE).await;
+        }
+    }
+
+    /// Attaches to the process to which the directory was handed over, or takes it back if that process has ended. Returns immediately if that
+    /// has happened already.
+    pub async fn resume(self: &Arc<Self>) -> Result<(), CacheError> {
+        let since = (Instant::now(), SystemTime::now());
+        let _changing = self.changing.lock().await;
+        match self.state() {
+            State::HandedOver => self.enter_unless_closed(since, None).await,
+            _ => Ok(()),
         }
     }
 
@@ -95,6 +150,10 @@ impl Shared {
                 Err(error) => error.into(),
             };
             if previous.is_some_and(Client::is_owner_running) && since.elapsed() < MAX_REPLACEMENT {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            if Claim::is_made(&self.directory) && since.elapsed() < self.sharing.max_wait {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
@@ -137,9 +196,17 @@ impl Shared {
         let prepared = tokio::task::spawn_blocking(move || this.prepare()).await;
         let (prepared, options) = prepared.unwrap_or_else(|error| Err(AttachError::Configure(error.into())))?;
         let cache = prepared.open().await?;
-        let listener = self.sharing.is_shared.then(|| Listener::start(cache.clone(), options, None)).transpose();
+        let (requests, mut requested) = mpsc::channel(1);
+        let listen = || Listener::start_with(cache.clone(), options, Management::HandOver(requests));
+        let listener = self.sharing.is_shared.then(listen).transpose();
         let listener = listener.inspect_err(|error| {
             tracing::warn!("other processes cannot attach to {}: {error}", self.directory.display());
+        });
+        let shared = Arc::downgrade(self);
+        tokio::spawn(async move {
+            // There is no request if the listener is dropped.
+            let (Some(()), Some(shared)) = (requested.recv().await, shared.upgrade()) else { return };
+            shared.hand_over().await;
         });
         self.set(State::Owner(cache, Arc::new(tokio::sync::Mutex::new(listener.ok().flatten()))));
         Ok(())

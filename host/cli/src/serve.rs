@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use futures::future::join_all;
 use media_cache::{Builder, CacheComponent, Engine, MediaCache, OpenError, PolicySpec, PreparedCache, Spool};
-use media_cache_attach::Listener;
+use media_cache_attach::{Claim, Listener};
 use media_cache_http_downloader::{ConcurrencyLimiter, OriginConnections};
 use media_cache_server::logs::{Logged, SharedRequestLog};
 use media_cache_server::metrics::Metrics;
@@ -160,6 +160,7 @@ impl Serve {
             metrics: &metrics,
             request_log: &request_log,
         };
+        let claim = Claim::take(self.storage.dir()).await?;
         let prepared = self.prepare(components?, &remembered, &shared)?;
         announce(announcement).await;
 
@@ -217,6 +218,7 @@ impl Serve {
         let attached = attached.inspect_err(|error| {
             tracing::warn!("other processes cannot attach to {}, but can use HTTP: {error}", cache.directory().display());
         });
+        drop(claim);
         tokio::spawn(log_loaded(cache.clone()));
         let policy = cache.policy();
         let policy = format!("{} {}", policy.name, policy.version);

@@ -1,0 +1,115 @@
+//! A process that has to own the directory claims it, and the owner hands it over and attaches.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+use media_cache::{CacheError, LockError, MediaCache, OpenError};
+use media_cache_attach::{Claim, DirectoryOptions, Listener, Role};
+use media_cache_test_support::soon::{eventually, soon};
+use tokio::sync::Notify;
+
+use crate::shared::{configure, media, open, text};
+
+/// Opens a cache as a service does.
+async fn serve(directory: &std::path::Path, options: DirectoryOptions) -> (MediaCache, Listener) {
+    let claim = soon(Claim::take(directory)).await.unwrap();
+    let cache = configure(&DirectoryOptions::default()).unwrap().directory(directory).open().await.unwrap();
+    let listener = Listener::start(cache.clone(), options, None).unwrap();
+    drop(claim);
+    (cache, listener)
+}
+
+#[tokio::test]
+async fn owner_hands_the_directory_over_and_takes_it_back_without_a_failed_call() {
+    let directory = tempfile::tempdir().unwrap();
+    let owner = open(directory.path()).await;
+    let others = join_all((0..3).map(|_| open(directory.path()))).await;
+    let calls = |round: usize| {
+        let all = std::iter::once(&owner).chain(&others).cloned();
+        join_all(all.enumerate().map(move |(number, cache)| async move {
+            for call in 0..20 {
+                let url = format!("test:{round}-{number}-{call}");
+                assert!(cache.put(&url, media(url.clone())).await.unwrap().not_stored.is_none());
+                assert_eq!(text(&cache.get(&url).await.unwrap().unwrap()).await, url);
+            }
+        }))
+    };
+    for round in 0..3 {
+        let (service, _) = tokio::join!(serve(directory.path(), DirectoryOptions::default()), calls(2 * round));
+        let (cache, listener) = service;
+        eventually(|| std::iter::once(&owner).chain(&others).all(|cache| cache.role() == Role::Attached)).await;
+        assert_eq!(cache.status().await.unwrap().cache.entries, 80 * (2 * round as u64 + 1));
+        let stop = async {
+            listener.stop().await;
+            cache.close().await.unwrap();
+        };
+        tokio::join!(stop, calls(2 * round + 1));
+        let owners = || std::iter::once(&owner).chain(&others).filter(|cache| cache.role() == Role::Owner).count();
+        eventually(|| owners() == 1).await;
+    }
+}
+
+#[tokio::test]
+async fn handing_over_finishes_the_downloads_in_progress() {
+    let directory = tempfile::tempdir().unwrap();
+    let owner = open(directory.path()).await;
+    let (started, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let download = {
+        let (started, release) = (started.clone(), release.clone());
+        owner.get_or_download_with("test:a", move |_: String| {
+            let (started, release) = (started.clone(), release.clone());
+            async move {
+                started.notify_one();
+                release.notified().await;
+                Ok(media("downloaded"))
+            }
+        })
+    };
+    let claim = async {
+        started.notified().await;
+        let claimed = serve(directory.path(), DirectoryOptions::default());
+        let release = async {
+            eventually(|| owner.role() == Role::Attached).await;
+            release.notify_one();
+        };
+        tokio::join!(claimed, release).0
+    };
+    let (got, (cache, _listener)) = tokio::join!(soon(download), claim);
+    assert_eq!(text(&got.unwrap()).await, "downloaded");
+    assert_eq!(text(&cache.get("test:a").await.unwrap().unwrap()).await, "downloaded");
+}
+
+#[tokio::test]
+async fn process_that_claimed_the_directory_keeps_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (cache, _listener) = serve(directory.path(), DirectoryOptions::default()).await;
+    let claim = soon(Claim::take(directory.path())).await.unwrap();
+    let opened = configure(&DirectoryOptions::default()).unwrap().directory(directory.path()).open().await;
+    assert!(matches!(opened, Err(OpenError::Lock(LockError::InUse { .. }))));
+    drop(claim);
+    assert_eq!(cache.status().await.unwrap().cache.entries, 0);
+}
+
+#[tokio::test]
+async fn previous_owner_takes_the_directory_back_if_the_claim_is_given_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let owner = open(directory.path()).await;
+    owner.put("test:a", media("a")).await.unwrap();
+    let claim = soon(Claim::take(directory.path())).await.unwrap();
+    assert_eq!(owner.role(), Role::Attached);
+    let (got, ()) = tokio::join!(soon(owner.get("test:a")), async { drop(claim) });
+    assert_eq!(text(&got.unwrap().unwrap()).await, "a");
+    assert_eq!(owner.role(), Role::Owner);
+}
+
+#[tokio::test]
+async fn previous_owner_with_other_options_reports_the_conflict_and_can_be_closed() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = DirectoryOptions::default().with("policy", "sieve");
+    let owner = media_cache_attach::SharedCache::open_or_attach(directory.path(), options, configure).await.unwrap();
+    let _service = serve(directory.path(), DirectoryOptions::default().with("policy", "lru")).await;
+    let failed = soon(owner.get("test:a")).await;
+    assert!(matches!(&failed, Err(CacheError::Unavailable(outage)) if outage.reason.contains("policy is sieve")), "{failed:?}");
+    soon(owner.close()).await.unwrap();
+    assert_eq!(owner.role(), Role::Closed);
+}
