@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use media_cache::{CacheError, FetchedMedia, Outage};
-use media_cache_attach::{DirectoryOptions, Role};
+use media_cache_attach::Role;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::media::Form;
 use crate::opened::OpenedCache;
 use crate::runtime;
-use crate::settings::Settings;
+use crate::settings::{Settings, directory_options};
 
 /// How long [`Cache::stats`] may block.
 const MAX_STATS: Duration = Duration::from_secs(1);
@@ -53,8 +53,7 @@ impl Cache {
         let failure_memory = failure_memory.map_err(|error| PyValueError::new_err(format!("failure_memory_seconds: {error}")))?;
         let settings = Settings { directory, max_body_mb, allow_addresses, headers, failure_memory };
         settings.check().map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let options = options.iter().fold(DirectoryOptions::default(), |all, (name, value)| all.with(name, value));
-        Ok(Self(Arc::new(OpenedCache::new(settings, options))))
+        Ok(Self(Arc::new(OpenedCache::new(settings, directory_options(&options)))))
     }
 
     /// The directory.

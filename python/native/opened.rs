@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::failure::Failure;
 use crate::runtime;
-use crate::settings::{Settings, check_against_owner};
+use crate::settings::Settings;
 
 /// How long the threads of the runtime may take to end after all caches are closed.
 const STOP: Duration = Duration::from_secs(1);
@@ -55,15 +55,8 @@ impl OpenedCache {
             return Err(Failure::Closed);
         }
         let settings = self.settings.clone();
-        // Compiling components takes a while, on the first start of a version.
-        let configure = move |options: &DirectoryOptions| tokio::task::block_in_place(|| settings.builder(options));
+        let configure = move |options: &DirectoryOptions| settings.builder(options);
         let shared = SharedCache::open_or_attach(&self.settings.directory, self.options.clone(), configure).await?;
-        if shared.role() == Role::Attached
-            && let Err(conflict) = check_against_owner(&self.options, &shared.options())
-        {
-            let _ = shared.close().await;
-            return Err(Failure::Conflict(conflict));
-        }
         let mut opened = OPENED.lock().unwrap_or_else(PoisonError::into_inner);
         opened.retain(|cache| cache.strong_count() > 0);
         opened.push(Arc::downgrade(self));

@@ -12,7 +12,7 @@ use std::time::Duration;
 use media_cache::gif::ConvertGifs;
 use media_cache::http::{AccessRules, HttpDownloader, HttpOptions, OriginHeader};
 use media_cache::{Builder, Durability, Engine, FreeSpaceFloor, MediaCache, PolicySpec, defaults, spool_in};
-use media_cache_attach::{DirectoryOptions, OptionConflict};
+use media_cache_attach::DirectoryOptions;
 use pyo3::prelude::*;
 
 /// Bytes in a MiB.
@@ -48,13 +48,10 @@ pub(crate) fn default_options() -> Vec<(&'static str, String)> {
     defaults().to_vec()
 }
 
-/// Checks the options that this process sets against those of the owner of the directory, which has the default of each option that it
-/// does not list.
-pub(crate) fn check_against_owner(ours: &DirectoryOptions, owner: &DirectoryOptions) -> Result<(), OptionConflict> {
-    let all = defaults()
-        .iter()
-        .fold(DirectoryOptions::default(), |all, (name, default)| all.with(name, owner.get(name).unwrap_or(default)));
-    ours.check(&all)
+/// The options of a directory, of which some are set explicitly.
+pub(crate) fn directory_options(explicit: &[(String, String)]) -> DirectoryOptions {
+    let options = defaults().iter().fold(DirectoryOptions::default(), |all, (name, value)| all.with_default(name, value));
+    explicit.iter().fold(options, |all, (name, value)| all.with(name, value))
 }
 
 /// The value of an option of a directory.

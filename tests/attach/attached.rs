@@ -95,6 +95,20 @@ async fn explicit_option_that_differs_from_that_of_the_owner_is_refused() {
 }
 
 #[tokio::test]
+async fn explicit_option_that_differs_from_the_default_of_the_owner_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let with_default = |megabytes: u32| DirectoryOptions::default().with_default("max-size-mb", megabytes);
+    let owner = open_with(directory.path(), with_default(70)).await.unwrap();
+    let error = open_with(directory.path(), with_default(70).with("max-size-mb", 80)).await.map(|_| ()).unwrap_err();
+    assert!(matches!(error, AttachError::Conflict(_)), "{error}");
+    // A default of another program is not a conflict, and the option remains that of the owner.
+    let next = open_with(directory.path(), with_default(80).with_default("gif", "never")).await.unwrap();
+    owner.close().await.unwrap();
+    assert_eq!(next.status().await.unwrap().0.cache.max_disk_bytes, 70 << 20);
+    assert_eq!((next.options().get("max-size-mb"), next.options().get("gif")), (Some("70"), Some("never")));
+}
+
+#[tokio::test]
 async fn socket_is_private_and_is_removed_when_the_owner_closes_the_cache() {
     let directory = tempfile::tempdir().unwrap();
     let owner = open(directory.path()).await;

@@ -188,6 +188,11 @@ async fn options_that_differ_from_those_of_the_service_are_errors_that_name_both
         assert!(said.contains(ours) && said.contains(theirs), "{said}");
     }
     dir.run(&["put", URL, file, "--max-size-mb", "7"]).await.succeeded();
+    let plain = ServiceDirectory::create();
+    let without = plain.serve().await;
+    let said = plain.run(&["stats", "--key-rules", "fragments"]).await.failed();
+    assert!(said.contains("key-rules is fragments") && said.contains("uses none"), "{said}");
+    without.stop().await;
     // Without such options, those of the service apply.
     let expiring = "https://cdn.discordapp.com/attachments/1/2/a.png?ex=1&is=2&hm=3";
     let stored = json_lines(&dir.run(&["put", expiring, file, "--json"]).await.succeeded_text());

@@ -39,8 +39,8 @@ struct NoOwner;
 impl SharedCache {
     /// Opens a directory, or attaches to the process that owns it. Must be called within a Tokio runtime.
     ///
-    /// When this process becomes the owner, `configure` returns the builder for the cache, whose directory is set afterwards. It gets the
-    /// options of the directory: those of the first owner, or else those of `sharing`, which can be just [`DirectoryOptions`].
+    /// When this process becomes the owner, `configure` returns the builder for the cache, whose directory is set afterwards. It may block, and
+    /// gets the options of the directory: those of the first owner, and any others of `sharing`, which can be just [`DirectoryOptions`].
     ///
     /// # Errors
     /// See [`AttachError`].

@@ -66,6 +66,11 @@ impl Shared {
         self.adopted.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The options of the directory if this process owns it: those of the previous owner, and those that only this process has.
+    fn options_as_owner(&self) -> DirectoryOptions {
+        self.adopted().or(&self.sharing.options)
+    }
+
     /// Sets the state and returns the previous one.
     pub fn set(&self, state: State) -> State {
         std::mem::replace(&mut *self.state.write().unwrap_or_else(PoisonError::into_inner), state)
@@ -181,7 +186,7 @@ impl Shared {
         // Taking over should not have to wait for the compiler. If this fails, so does taking over, which reports the error.
         tokio::task::spawn_blocking(move || {
             let shared = shared.upgrade()?;
-            let options = shared.adopted();
+            let options = shared.options_as_owner();
             let builder = (shared.configure)(&options).ok()?.compile().ok()?;
             shared.compiled.lock().unwrap_or_else(PoisonError::into_inner).replace((options, builder))
         });
@@ -196,6 +201,7 @@ impl Shared {
         let prepared = tokio::task::spawn_blocking(move || this.prepare()).await;
         let (prepared, options) = prepared.unwrap_or_else(|error| Err(AttachError::Configure(error.into())))?;
         let cache = prepared.open().await?;
+        *self.adopted.write().unwrap_or_else(PoisonError::into_inner) = options.clone();
         let (requests, mut requested) = mpsc::channel(1);
         let listen = || Listener::start_with(cache.clone(), options, Management::HandOver(requests));
         let listener = self.sharing.is_shared.then(listen).transpose();
@@ -217,7 +223,7 @@ impl Shared {
     fn prepare(&self) -> Result<(PreparedCache, DirectoryOptions), AttachError> {
         // Configuring a cache takes much longer than this check.
         drop(DirectoryLock::acquire(&self.directory).map_err(OpenError::Lock)?);
-        let options = self.adopted();
+        let options = self.options_as_owner();
         let compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner).take();
         let compiled = compiled.filter(|(of, _)| *of == options).map(|(_, builder)| builder);
         let builder = compiled.map_or_else(|| (self.configure)(&options), Ok).map_err(AttachError::Configure)?;

@@ -12,23 +12,31 @@ use crate::config::{Setting, Settings};
 const NAMES: [&str; 8] =
     ["component", "durability", "gif", "key-rules", "max-memory-items", "max-memory-mb", "max-size-mb", "policy"];
 
+/// The value of an option that has none, such as an empty list.
+const NONE: &str = "none";
+
 /// All of them, for the process that owns the directory.
 pub fn effective(settings: &Settings) -> DirectoryOptions {
-    options(settings, |_| true)
+    shared(settings).fold(DirectoryOptions::default(), |options, setting| match setting.is_default() {
+        true => options.with_default(&setting.name, value(setting)),
+        false => options.with(&setting.name, value(setting)),
+    })
 }
 
 /// Those that are set explicitly. They must not differ from those of the owner.
 pub fn explicit(settings: &Settings) -> DirectoryOptions {
-    options(settings, |setting| !setting.is_default())
+    let explicit = shared(settings).filter(|setting| !setting.is_default());
+    explicit.fold(DirectoryOptions::default(), |options, setting| options.with(&setting.name, value(setting)))
 }
 
-fn options(settings: &Settings, includes: impl Fn(&Setting) -> bool) -> DirectoryOptions {
-    let shared = settings.iter().filter(|setting| NAMES.contains(&&*setting.name) && includes(setting));
-    shared.fold(DirectoryOptions::default(), |options, setting| {
-        let values = setting.values.iter().flatten().map(|value| value.to_string_lossy());
-        let text = values.collect::<Vec<_>>().join(",");
-        if text.is_empty() { options } else { options.with(&setting.name, anywhere(&setting.name, text)) }
-    })
+fn shared(settings: &Settings) -> impl Iterator<Item = &Setting> {
+    settings.iter().filter(|setting| NAMES.contains(&&*setting.name))
+}
+
+fn value(setting: &Setting) -> String {
+    let values = setting.values.iter().flatten().map(|value| value.to_string_lossy());
+    let text = values.collect::<Vec<_>>().join(",");
+    if text.is_empty() { NONE.into() } else { anywhere(&setting.name, text) }
 }
 
 /// The key of a URL in a cache: according to the rules of the process that owns it.
