@@ -1,4 +1,4 @@
-//! The directory or its socket is removed or replaced while the cache is in use.
+//! The directory or its socket is removed or replaced while the cache is in use, or the socket cannot be created.
 
 use std::fs;
 
@@ -41,4 +41,14 @@ async fn owner_of_a_replaced_directory_keeps_the_socket_of_the_next_owner() {
     owner.close().await.unwrap();
     assert!(path.join(".media-cache/socket").exists());
     assert_eq!((open(&path).await.role(), next.role()), (Role::Attached, Role::Owner));
+}
+
+#[tokio::test]
+async fn owner_that_could_not_create_its_socket_tries_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let obstacle = directory.path().join(".media-cache/socket.new");
+    fs::create_dir_all(&obstacle).unwrap();
+    let _owner = open(directory.path()).await;
+    fs::remove_dir(&obstacle).unwrap();
+    assert_eq!(soon(open(directory.path())).await.role(), Role::Attached);
 }

@@ -46,7 +46,8 @@ pub struct Listener {
 impl Listener {
     /// Listens on a socket in the directory of the cache. `options` are the options of the directory, which attached processes adopt.
     /// `remembered`, if given, remembers the policies that they select. Must be called within a Tokio runtime, which then serves the attached
-    /// processes.
+    /// processes. If the socket is removed later, or the directory is replaced, this listens on a new one as soon as the cache uses the
+    /// current directory.
     ///
     /// # Errors
     /// The socket cannot be created, for example because the file system does not support sockets.
@@ -78,8 +79,8 @@ impl Listener {
         Ok(Self { stop, task })
     }
 
-    /// Removes the socket, waits up to 10 seconds for the calls in progress, and closes all connections. Call this before the cache is
-    /// closed. The attached processes then wait until the directory is released, and one of them takes over.
+    /// Removes the socket, unless another owner has replaced it, waits up to 10 seconds for the calls in progress, and closes all
+    /// connections. Call this before the cache is closed. The attached processes then wait until the directory is released, and one of them takes over.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         let _ = (&mut self.task).await;
@@ -143,6 +144,8 @@ async fn accept(mut socket: Accepting, owner: Arc<Owner>, max_connections: usize
             }
             Err(error) => {
                 tracing::warn!("cannot accept a process that attaches to {}: {error}", owner.cache.directory().display());
+                // There may be too many open files.
+                owner.idle.close_oldest();
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -1,5 +1,6 @@
 //! Opens the directory or attaches to its owner, and takes over when the owner ends.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime};
@@ -26,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// and the owner may not have noticed that yet.
 const MAX_REPLACEMENT: Duration = Duration::from_secs(5);
 
-/// The pause after taking over the directory has failed.
+/// The pause after taking over the directory or listening in it has failed.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) type Configure = dyn Fn(&DirectoryOptions) -> Result<Builder, Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
@@ -202,20 +203,38 @@ impl Shared {
         let (prepared, options) = prepared.unwrap_or_else(|error| Err(AttachError::Configure(error.into())))?;
         let cache = prepared.open().await?;
         *self.adopted.write().unwrap_or_else(PoisonError::into_inner) = options.clone();
-        let (requests, mut requested) = mpsc::channel(1);
-        let listen = || Listener::start_with(cache.clone(), options, Management::HandOver(requests));
-        let listener = self.sharing.is_shared.then(listen).transpose();
-        let listener = listener.inspect_err(|error| {
+        let listener = self.sharing.is_shared.then(|| self.listen(&cache, options)).transpose();
+        if let Err(error) = &listener {
             tracing::warn!("other processes cannot attach to {}: {error}", self.directory.display());
-        });
+            tokio::spawn(listen_later(Arc::downgrade(self)));
+        }
+        self.set(State::Owner(cache, Arc::new(tokio::sync::Mutex::new(listener.ok().flatten()))));
+        Ok(())
+    }
+
+    /// Listens for other processes, and hands the directory over if one of them claims it.
+    fn listen(self: &Arc<Self>, cache: &MediaCache, options: DirectoryOptions) -> io::Result<Listener> {
+        let (requests, mut requested) = mpsc::channel(1);
+        let listener = Listener::start_with(cache.clone(), options, Management::HandOver(requests))?;
         let shared = Arc::downgrade(self);
         tokio::spawn(async move {
             // There is no request if the listener is dropped.
             let (Some(()), Some(shared)) = (requested.recv().await, shared.upgrade()) else { return };
             shared.hand_over().await;
         });
-        self.set(State::Owner(cache, Arc::new(tokio::sync::Mutex::new(listener.ok().flatten()))));
-        Ok(())
+        Ok(listener)
+    }
+
+    /// Listens, which failed when this process became the owner. Returns whether there is nothing left to do.
+    async fn listen_again(self: &Arc<Self>) -> bool {
+        let State::Owner(cache, listener) = self.state() else { return true };
+        let mut listener = listener.lock().await;
+        // Closing sets the state before it takes the listener.
+        if !matches!(self.state(), State::Owner(..)) {
+            return true;
+        }
+        *listener = self.listen(&cache, self.adopted()).ok();
+        listener.is_some()
     }
 
     /// Configures the cache and locks the directory. Returns the options of the directory as well. This blocks, for up to seconds if
@@ -228,6 +247,17 @@ impl Shared {
         let compiled = compiled.filter(|(of, _)| *of == options).map(|(_, builder)| builder);
         let builder = compiled.map_or_else(|| (self.configure)(&options), Ok).map_err(AttachError::Configure)?;
         Ok((builder.directory(&self.directory).prepare()?, options))
+    }
+}
+
+/// Tries to listen again, since the reason why that failed may be temporary.
+async fn listen_later(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(FAILURE_PAUSE).await;
+        let Some(shared) = shared.upgrade() else { return };
+        if shared.listen_again().await {
+            return;
+        }
     }
 }
 
