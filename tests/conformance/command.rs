@@ -57,7 +57,8 @@ fn file_that_is_not_a_policy_is_an_error_with_the_reason() {
         ("text.wasm", "text.wasm is not WebAssembly"),
         ("cache.wasm", "cache.wasm is not a component of the world `eviction-policy`: "),
         ("reaching.wasm", "reaching.wasm is not a component of the world `eviction-policy`: it imports `wasi:sockets/"),
-        ("module.wasm", "module.wasm is a core module, not a component"),
+        ("reaching.wasm", "; in Python, build it with `componentize-py componentize --stub-wasi`, in JavaScript with "),
+        ("module.wasm", "module.wasm is a core module, not a component; in Rust, "),
     ];
     for (name, why) in wrong {
         let finished = run_blocking_in(directory.path(), &["policy", "test", "lru", name]);

@@ -6,6 +6,7 @@
 mod arriving;
 mod c;
 mod churn;
+mod compiled;
 mod component;
 mod hostile;
 mod midtrace;

@@ -1,4 +1,5 @@
-//! Keeps compiled components between starts, since compiling them takes longer than all other work before the first hit.
+//! Keeps compiled components, since compiling them takes longer than all other work before the first hit, and seconds for a policy that
+//! contains an interpreter.
 //!
 //! Compiled code is trusted: it runs in this process, outside any sandbox. It is therefore kept in a separate directory. The directory and
 //! its files must belong to the user of this process, and other users must not have access. A file is named after the digest of the
@@ -26,38 +27,72 @@ const CHECKSUM: usize = 32;
 /// The suffix of the file names.
 const SUFFIX: &str = ".compiled";
 
-/// The maximum number of files. A program creates one for each component that it uses.
-const MAX_FILES: usize = 32;
+/// The limits of a directory.
+#[derive(Clone, Copy)]
+struct Limits {
+    files: usize,
+    bytes: u64,
+}
+
+/// For embedded components, of which a program uses one file each.
+const EMBEDDED: Limits = Limits { files: 32, bytes: 64 << 20 };
+
+/// For policies from other sources. One that contains an interpreter has about a hundred million bytes.
+const POLICIES: Limits = Limits { files: 32, bytes: 512 << 20 };
+
+/// The subdirectory for policies from other sources. It is separate, so that they do not displace embedded components.
+const POLICIES_DIRECTORY: &str = "policies";
 
 /// The directory for compiled components, if they are kept.
 #[derive(Clone, Default)]
-pub(crate) struct CompiledComponents(Option<Arc<Path>>);
+pub(crate) struct CompiledComponents(Option<(Arc<Path>, Limits)>);
 
 impl CompiledComponents {
-    /// Keeps compiled components in this directory, which is created if it does not exist.
+    /// Keeps compiled components that are embedded in this program in this directory, which is created if it does not exist.
     pub fn within(directory: PathBuf) -> Self {
-        Self(Some(directory.into()))
+        Self(Some((directory.into(), EMBEDDED)))
     }
 
-    /// Compiles a component that is embedded in this program, or loads it if it was compiled before.
+    /// Keeps compiled policies from other sources, in a subdirectory.
+    pub fn of_policies(&self) -> Self {
+        Self(self.0.as_ref().map(|(directory, _)| (directory.join(POLICIES_DIRECTORY).into(), POLICIES)))
+    }
+
+    /// Compiles a component, or loads it if it was compiled before.
     pub fn compile(&self, engine: &Engine, component: &[u8]) -> wasmtime::Result<Component> {
-        let Some(path) = self.0.as_deref() else { return Component::new(engine, component) };
-        let directory = match open_private(path) {
-            Ok(directory) => directory,
-            Err(error) => {
-                tracing::debug!("not keeping compiled components, because {} cannot be used: {error}", path.display());
-                return Component::new(engine, component);
-            }
-        };
-        let name = file_name(engine, component);
-        if let Some(loaded) = load(&directory, &name).and_then(|artifact| deserialize(engine, &artifact).ok()) {
+        if let Some(loaded) = self.load(engine, component) {
             return Ok(loaded);
         }
         let compiled = Component::new(engine, component)?;
-        if let Err(error) = save(&directory, &name, &compiled.serialize()?) {
-            tracing::debug!("cannot keep a compiled component in {}: {error}", path.display());
+        if self.0.is_some() {
+            self.keep(engine, component, &compiled.serialize()?);
         }
         Ok(compiled)
+    }
+
+    /// Loads a component that was compiled before.
+    pub fn load(&self, engine: &Engine, component: &[u8]) -> Option<Component> {
+        let (directory, _) = self.open()?;
+        deserialize(engine, &load(directory, &file_name(engine, component))?).ok()
+    }
+
+    /// Keeps the result of compiling a component, as far as possible. The caller must trust it as far as code of this program.
+    pub fn keep(&self, engine: &Engine, component: &[u8], artifact: &[u8]) {
+        let Some((directory, limits)) = self.open().filter(|(_, limits)| artifact.len() as u64 <= limits.bytes) else { return };
+        if let Err(error) = save(directory, &file_name(engine, component), artifact, limits) {
+            tracing::debug!("cannot keep a compiled component: {error}");
+        }
+    }
+
+    fn open(&self) -> Option<(OwnedFd, Limits)> {
+        let (path, limits) = self.0.as_ref()?;
+        match open_private(path) {
+            Ok(directory) => Some((directory, *limits)),
+            Err(error) => {
+                tracing::debug!("not keeping compiled components, because {} cannot be used: {error}", path.display());
+                None
+            }
+        }
     }
 }
 
@@ -115,7 +150,7 @@ fn load(directory: impl AsFd, name: &str) -> Option<Vec<u8>> {
 }
 
 /// Saves a file under a temporary name and then renames it.
-fn save(directory: impl AsFd, name: &str, artifact: &[u8]) -> io::Result<()> {
+fn save(directory: impl AsFd, name: &str, artifact: &[u8], limits: Limits) -> io::Result<()> {
     let temporary = format!("{name}.{:016x}.tmp", RandomState::new().hash_one(std::process::id()));
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(rustix::fs::openat(&directory, &temporary, flags, Mode::RUSR | Mode::WUSR)?);
@@ -124,11 +159,12 @@ fn save(directory: impl AsFd, name: &str, artifact: &[u8]) -> io::Result<()> {
     if renamed.is_err() {
         let _ = rustix::fs::unlinkat(&directory, &temporary, AtFlags::empty());
     }
-    renamed.and_then(|()| remove_oldest(directory))
+    renamed.and_then(|()| remove_oldest(directory, limits))
 }
 
-/// Removes the oldest files, for example those left behind by other versions of the program or by processes that were killed.
-fn remove_oldest(directory: impl AsFd) -> io::Result<()> {
+/// Removes the oldest files beyond the limits, for example those left behind by other versions of the program or by processes that were
+/// killed.
+fn remove_oldest(directory: impl AsFd, limits: Limits) -> io::Result<()> {
     let mut files = Vec::new();
     for file in Dir::read_from(&directory)? {
         let name = file?.file_name().to_owned();
@@ -136,11 +172,16 @@ fn remove_oldest(directory: impl AsFd) -> io::Result<()> {
             continue;
         }
         let stat = rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;
-        files.push((stat.st_mtime, stat.st_mtime_nsec, name));
+        files.push((stat.st_mtime, stat.st_mtime_nsec, name, u64::try_from(stat.st_size).unwrap_or(0)));
     }
     files.sort();
-    let excess = files.len().saturating_sub(MAX_FILES);
-    let remove = |(.., name): &(_, _, CString)| Ok(rustix::fs::unlinkat(&directory, name, AtFlags::empty())?);
+    let mut bytes = 0;
+    let kept = files.iter().rev().take(limits.files).take_while(|(.., size)| {
+        bytes += size;
+        bytes <= limits.bytes + CHECKSUM as u64
+    });
+    let excess = files.len() - kept.count();
+    let remove = |(_, _, name, _): &(_, _, CString, _)| Ok(rustix::fs::unlinkat(&directory, name, AtFlags::empty())?);
     files.iter().take(excess).try_for_each(remove)
 }
 
@@ -230,13 +271,38 @@ mod tests {
         let engine = Engine::default();
         kept.compile(&engine, COMPONENT).unwrap();
         let [file] = files(&directory).try_into().unwrap();
-        for number in 0..2 * MAX_FILES {
+        for number in 0..2 * EMBEDDED.files {
             std::fs::write(directory.join(format!("{number}{SUFFIX}")), "").unwrap();
         }
         let foreign = directory.join("another program's");
         std::fs::write(&foreign, "").unwrap();
         std::fs::remove_file(&file).unwrap();
         kept.compile(&engine, COMPONENT).unwrap();
-        assert!(file.exists() && foreign.exists() && files(&directory).len() == MAX_FILES + 1);
+        assert!(file.exists() && foreign.exists() && files(&directory).len() == EMBEDDED.files + 1);
+    }
+
+    #[test]
+    fn oldest_policies_are_removed_if_they_exceed_the_bytes_of_the_directory() {
+        let root = tempfile::tempdir().unwrap();
+        let limits = Limits { files: 10, bytes: 250 };
+        let kept = CompiledComponents(Some((root.path().join("kept").into(), limits)));
+        let engine = Engine::default();
+        for component in 0..3 {
+            kept.keep(&engine, &[component], &[component; 100]);
+        }
+        let sizes = || files(&root.path().join("kept")).iter().map(|file| file.metadata().unwrap().len()).collect::<Vec<_>>();
+        assert_eq!(sizes(), [132; 2], "the checksums count, too");
+        kept.keep(&engine, &[3], &[3; 251]);
+        assert_eq!(sizes(), [132; 2], "a file that can never fit displaces nothing");
+    }
+
+    #[test]
+    fn policies_from_other_sources_are_kept_in_a_separate_directory() {
+        let root = tempfile::tempdir().unwrap();
+        let (kept, engine) = (CompiledComponents::within(root.path().join("kept")), Engine::default());
+        kept.of_policies().compile(&engine, COMPONENT).unwrap();
+        assert_eq!(files(&root.path().join("kept/policies")).len(), 1);
+        assert!(kept.of_policies().load(&engine, COMPONENT).is_some() && kept.load(&engine, COMPONENT).is_none());
+        assert!(CompiledComponents::default().of_policies().load(&engine, COMPONENT).is_none());
     }
 }

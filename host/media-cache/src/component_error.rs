@@ -36,7 +36,8 @@ pub enum ComponentError {
     /// The component is a policy with an import that a policy must not have.
     #[error(
         "{what} is not a component of the world `eviction-policy`: it imports `{import}`, but a policy may only \
-         import inert WASI 0.2 interfaces"
+         import inert WASI 0.2 interfaces{}",
+        how_to_avoid(import)
     )]
     Reaches {
         /// The component.
@@ -61,7 +62,9 @@ pub enum ComponentError {
         why: String,
     },
     /// The file is a core WebAssembly module, not a component.
-    #[error("{0} is a core module, not a component; in Rust, build for the target wasm32-wasip2")]
+    #[error(
+        "{0} is a core module, not a component; in Rust, build for the target wasm32-wasip2, and in C, run `wasm-tools component new`"
+    )]
     CoreModule(String),
     /// The file is not WebAssembly.
     #[error("{0} is not WebAssembly")]
@@ -76,6 +79,16 @@ pub enum ComponentError {
         /// Why it does not fit.
         error: wasmtime::Error,
     },
+}
+
+/// How to build a policy that does not import an interface. The tools for interpreted languages import all of WASI unless told otherwise.
+fn how_to_avoid(import: &str) -> &'static str {
+    if import.starts_with("wasi:") {
+        "; in Python, build it with `componentize-py componentize --stub-wasi`, in JavaScript with `componentize-qjs --stub-wasi` or \
+         `jco componentize --disable all`, and in Rust or C, do not call functions that use this interface"
+    } else {
+        "; a policy gets everything that it needs from its calls"
+    }
 }
 
 /// The maximum size of a component file, in bytes.
@@ -93,5 +106,20 @@ pub(crate) fn check_magic(what: &str, bytes: &[u8]) -> Result<(), ComponentError
         [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(ComponentError::CoreModule(what.into())),
         [b'\0', b'a', b's', b'm', ..] => Ok(()),
         _ => Err(ComponentError::NotWasm(what.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusal_of_an_import_explains_how_to_avoid_it() {
+        let refusal = |import: &str| ComponentError::Reaches { what: "mine.wasm".into(), import: import.into() }.to_string();
+        let wasi = refusal("wasi:http/types@0.2.10");
+        for fix in ["componentize-py componentize --stub-wasi", "componentize-qjs --stub-wasi", "jco componentize --disable all"] {
+            assert!(wasi.contains(&format!("`{fix}`")), "{wasi}");
+        }
+        assert!(!refusal("my:package/interface").contains("--stub-wasi"));
     }
 }

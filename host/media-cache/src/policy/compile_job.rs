@@ -42,19 +42,24 @@ impl CompileJob {
         [&self.key, &self.component]
     }
 
-    /// Loads the result that `run_compile_job` wrote for this job.
-    pub(crate) fn load(&self, engine: &Engine, output: &[u8]) -> Result<Component, CompileError> {
+    /// The compiled code in the result that `run_compile_job` wrote for this job.
+    pub(crate) fn artifact<'a>(&self, output: &'a [u8]) -> Result<&'a [u8], CompileError> {
         let broken = || CompileError::Broken("the process that compiles policies did not return a complete result".into());
         let (seal, result) = output.split_at_checked(SEAL).ok_or_else(broken)?;
         if seal != sealed(&self.key, result) {
             return Err(broken());
         }
         match result {
-            [COMPILED, artifact @ ..] => deserialize(engine, artifact)
-                .map_err(|error| CompileError::Broken(format!("the compiled policy cannot be loaded: {error:#}"))),
+            [COMPILED, artifact @ ..] => Ok(artifact),
             [INVALID, why @ ..] => Err(CompileError::Invalid(String::from_utf8_lossy(why).into_owned())),
             _ => Err(broken()),
         }
+    }
+
+    /// Loads the result that `run_compile_job` wrote for this job.
+    pub(crate) fn load(&self, engine: &Engine, output: &[u8]) -> Result<Component, CompileError> {
+        deserialize(engine, self.artifact(output)?)
+            .map_err(|error| CompileError::Broken(format!("the compiled policy cannot be loaded: {error:#}")))
     }
 }
 

@@ -26,7 +26,10 @@ struct Inner {
     wasmtime: Wasmtime,
     linker: Linker<SandboxState>,
     built_in: Box<[OnceLock<PolicyComponent>]>,
+    /// Compiled built-in policies.
     compiled: CompiledComponents,
+    /// Compiled policies from other sources.
+    compiled_others: CompiledComponents,
 }
 
 impl PolicyEngine {
@@ -38,13 +41,14 @@ impl PolicyEngine {
         Self::with_compiled(CompiledComponents::default())
     }
 
-    /// A new engine that keeps compiled built-in policies in `compiled`.
+    /// A new engine that keeps compiled policies in `compiled`.
     pub(crate) fn with_compiled(compiled: CompiledComponents) -> wasmtime::Result<Self> {
         let wasmtime = Wasmtime::new(Config::new().concurrency_support(false).epoch_interruption(true))?;
         sandbox::keep_ticking(&wasmtime)?;
         let linker = sandbox::linker(&wasmtime)?;
         let built_in = embedded::POLICIES.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self(Arc::new(Inner { wasmtime, linker, built_in, compiled })))
+        let compiled_others = compiled.of_policies();
+        Ok(Self(Arc::new(Inner { wasmtime, linker, built_in, compiled, compiled_others })))
     }
 
     /// The built-in policy with this name. It is compiled once.
@@ -79,7 +83,7 @@ impl PolicyEngine {
         let what = origin.to_string();
         check_magic(&what, bytes)?;
         component_limits::check(&what, bytes)?;
-        let component = Component::new(&self.0.wasmtime, bytes).map_err(|error| unfit(&what, error))?;
+        let component = self.0.compiled_others.compile(&self.0.wasmtime, bytes).map_err(|error| unfit(&what, error))?;
         self.link(&component, origin, bytes)
     }
 
@@ -94,19 +98,33 @@ impl PolicyEngine {
         bytes: Bytes,
     ) -> Result<PolicyComponent, ComponentError> {
         let what = origin.to_string();
-        let interrupted = |_| ComponentError::Compiler { what: origin.to_string(), why: "compiling was interrupted".into() };
+        let interrupted = |_| ComponentError::Compiler { what: what.clone(), why: "compiling was interrupted".into() };
         check_magic(&what, &bytes)?;
-        let checked = bytes.clone();
-        let check = move || component_limits::check(&what, &checked);
-        tokio::task::spawn_blocking(check).await.map_err(interrupted)??;
-        let job = CompileJob::new(bytes.clone());
-        let output = compiler.compile(&job).await.map_err(|error| failed(&origin.to_string(), error))?;
-        let (engine, loaded_as) = (self.clone(), origin.clone());
-        let load = move || {
-            let component = job.load(&engine.0.wasmtime, &output).map_err(|error| failed(&loaded_as.to_string(), error))?;
-            engine.link(&component, loaded_as, &bytes)
+        let (engine, checked, checked_as) = (self.clone(), bytes.clone(), what.clone());
+        let check_and_load = move || {
+            component_limits::check(&checked_as, &checked)?;
+            Ok(engine.0.compiled_others.load(&engine.0.wasmtime, &checked))
         };
-        tokio::task::spawn_blocking(load).await.map_err(interrupted)?
+        let component = match tokio::task::spawn_blocking(check_and_load).await.map_err(interrupted)?? {
+            Some(component) => component,
+            None => {
+                let job = CompileJob::new(bytes.clone());
+                let output = compiler.compile(&job).await.map_err(|error| failed(&what, error))?;
+                let (engine, component) = (self.clone(), bytes.clone());
+                let load = move || engine.load_and_keep(&job, &component, &output);
+                let loaded = tokio::task::spawn_blocking(load).await.map_err(interrupted)?;
+                loaded.map_err(|error| failed(&what, error))?
+            }
+        };
+        let engine = self.clone();
+        tokio::task::spawn_blocking(move || engine.link(&component, origin, &bytes)).await.map_err(interrupted)?
+    }
+
+    /// Loads the result of a job, which has compiled these bytes, and keeps it.
+    fn load_and_keep(&self, job: &CompileJob, bytes: &[u8], output: &[u8]) -> Result<Component, CompileError> {
+        let component = job.load(&self.0.wasmtime, output)?;
+        self.0.compiled_others.keep(&self.0.wasmtime, bytes, job.artifact(output)?);
+        Ok(component)
     }
 
     fn link(&self, component: &Component, origin: PolicyOrigin, bytes: &[u8]) -> Result<PolicyComponent, ComponentError> {
