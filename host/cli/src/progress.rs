@@ -11,6 +11,7 @@ const SPINNER: &str = "{spinner} {wide_msg}";
 const DOWNLOAD: &str = "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec}";
 const REPLAY: &str = "{wide_bar} {percent:>3} % {per_sec}, {eta}";
 const READING: &str = "{spinner} {bytes} read, {bytes_per_sec}";
+const TIMED: &str = "{spinner} {msg}, {elapsed}";
 const SEEDING: &str = "{spinner} {wide_bar} {human_pos}/{human_len} seeded";
 
 /// A spinner, which appears once it has a message.
@@ -54,9 +55,18 @@ pub fn bytes(total: Option<u64>) -> ProgressBar {
     }
 }
 
-/// A bar for the entries with which a policy is seeded.
-pub fn seeding() -> ProgressBar {
-    ProgressBar::new(0).with_style(style(SEEDING))
+/// A spinner that shows how long something has been taking.
+pub fn timed(message: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new_spinner().with_style(style(TIMED)).with_message(message);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// Turns a spinner into a bar that shows how many of a policy's entries have been seeded.
+pub fn seeded(bar: &ProgressBar, seeded: u64, entries: u64) {
+    bar.set_style(style(SEEDING));
+    bar.set_length(entries);
+    bar.set_position(seeded);
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -141,15 +151,14 @@ mod tests {
             }),
             drawn(38, &bytes(Some(1 << 50)), |bar| bar.set_position(1 << 49)),
             drawn(38, &bytes(None), |bar| bar.set_position(1 << 49)),
-            drawn(38, &seeding(), |bar| {
-                bar.set_length(1_000_000);
-                bar.set_position(999_999);
-            }),
+            drawn(38, &timed("compiling"), |_| {}),
+            drawn(38, &timed("compiling"), |bar| seeded(bar, 999_999, 1_000_000)),
         ];
         for lines in &lines {
             assert!(!lines.is_empty() && lines.iter().all(|line| line.trim_end().chars().count() <= 38), "{lines:?}");
         }
-        assert!(lines[0][0].contains("loading /a/very") && lines[7].last().unwrap().contains("seeded"), "{lines:?}");
+        assert!(lines[0][0].contains("loading /a/very") && lines[7].last().unwrap().contains("compiling, 0s"), "{lines:?}");
+        assert!(lines[8].last().unwrap().contains("999,999/1,000,000 seeded"), "{lines:?}");
     }
 
     #[test]

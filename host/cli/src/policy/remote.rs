@@ -68,7 +68,7 @@ impl List {
 impl Swap {
     pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         let cache = self.cache.connect(settings).await?;
-        let policy = show_progress(&cache, cache.swap_policy(&self.policy)).await?;
+        let policy = show_progress(&cache, "compiling", cache.swap_policy(&self.policy)).await?;
         output::document(&policy, self.cache.json, in_place)?;
         cache.close().await?;
         Ok(ExitCode::SUCCESS)
@@ -78,26 +78,30 @@ impl Swap {
 impl Rollback {
     pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         let cache = self.cache.connect(settings).await?;
-        let policy = show_progress(&cache, cache.rollback_policy()).await?;
+        let policy = show_progress(&cache, "waiting", cache.rollback_policy()).await?;
         output::document(&policy, self.cache.json, in_place)?;
         cache.close().await?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Waits for a swap, and shows its progress on a terminal.
-async fn show_progress(cache: &RunningCache, swap: impl Future<Output = anyhow::Result<Value>>) -> anyhow::Result<Value> {
+/// Waits for a swap, and shows its progress on a terminal: what happens before the new policy is seeded, and then its seeding.
+async fn show_progress(
+    cache: &RunningCache,
+    before: &'static str,
+    swap: impl Future<Output = anyhow::Result<Value>>,
+) -> anyhow::Result<Value> {
     if !std::io::stderr().is_terminal() {
         return swap.await;
     }
-    let bar = progress::seeding();
+    let bar = progress::timed(before);
     let watch = async {
         loop {
             tokio::time::sleep(POLL).await;
             let asked = cache.policy().await;
             if let Some(progress) = asked.ok().as_ref().map(|policy| &policy["swap"]).filter(|swap| !swap.is_null()) {
-                bar.set_length(progress["entries"].as_u64().unwrap_or(0));
-                bar.set_position(progress["seeded"].as_u64().unwrap_or(0));
+                let number = |name: &str| progress[name].as_u64().unwrap_or(0);
+                progress::seeded(&bar, number("seeded"), number("entries"));
             }
         }
     };
