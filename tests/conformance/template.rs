@@ -4,10 +4,13 @@ use std::path::Path;
 use std::process::Command;
 
 use media_cache_test_support::command::run_blocking_in;
-use media_cache_test_support::workspace::workspace_path;
+use media_cache_test_support::workspace::{workspace_file, workspace_path};
 
 /// The target directory, which is kept so that dependencies are built once, and not in every run.
 const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/policy-template");
+
+/// The lock file of the template.
+const LOCK: &str = "host/cli/templates/policy/rust/Cargo.lock.template";
 
 /// Runs cargo in a directory as in a terminal, without variables from the build of these tests.
 fn cargo(directory: &Path, arguments: &[&str]) {
@@ -34,6 +37,11 @@ fn new_policy_from_the_template_builds_and_passes_its_tests_and_the_suite() {
     std::fs::copy(workspace_path("Cargo.lock"), policy.join("Cargo.lock")).unwrap();
     cargo(&policy, &["fmt", "--check"]);
     cargo(&policy, &["build", "--release", "--target", "wasm32-wasip2"]);
+    let locked = std::fs::read_to_string(policy.join("Cargo.lock")).unwrap().replace("\"my-policy\"", "\"{{name}}\"");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(workspace_path(LOCK), &locked).unwrap();
+    }
+    assert!(workspace_file(LOCK) == locked, "{LOCK} has other versions than this workspace; UPDATE_DOCS=1 writes it");
     cargo(&policy, &["test", "--release"]);
     let component = "wasm32-wasip2/release/my_policy.wasm";
     let readme = std::fs::read_to_string(policy.join("README.md")).unwrap();
@@ -64,4 +72,10 @@ fn policy_new_writes_to_the_given_directory_and_refuses_an_invalid_name() {
     let made = run_blocking_in(directory.path(), &["policy", "new", "Mine"]);
     assert_eq!(made.code, Some(2));
     assert!(made.stderr.contains("all of them a-z, 0-9 or -"), "{}", made.stderr);
+    let made = run_blocking_in(directory.path(), &["policy", "new", "match"]);
+    assert_eq!(made.code, Some(1));
+    assert!(made.stderr.contains("match is a reserved word in Rust; choose another name"), "{}", made.stderr);
+    let made = run_blocking_in(directory.path(), &["policy", "new", "match", "--language", "python"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    assert!(directory.path().join("match/eviction.py").is_file());
 }

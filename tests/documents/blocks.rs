@@ -3,7 +3,8 @@
 use media_cache_test_support::workspace::{workspace_file, workspace_path};
 
 /// The directories that contain documents.
-const DIRECTORIES: [&str; 6] = ["", "docs", "bench/compare", "fuzz", "host/cli/templates/components", "host/cli/templates/policy"];
+const DIRECTORIES: [&str; 6] =
+    ["", "docs", "bench/compare", "fuzz", "host/cli/templates/components", "host/cli/templates/policy/rust"];
 
 /// A fenced block.
 pub struct Block {
@@ -46,7 +47,24 @@ pub fn blocks(page: &str) -> Vec<Block> {
 #[test]
 fn every_block_states_its_language() {
     // A shell block with another language would not be run.
-    let known = ["console", "html", "ini", "json", "mermaid", "nginx", "promql", "rust,no_run", "sh", "text", "toml", "yaml"];
+    let known = [
+        "c",
+        "console",
+        "html",
+        "ini",
+        "javascript",
+        "json",
+        "mermaid",
+        "nginx",
+        "promql",
+        "python",
+        "rust",
+        "rust,no_run",
+        "sh",
+        "text",
+        "toml",
+        "yaml",
+    ];
     for page in pages() {
         for Block { line, language, .. } in blocks(&page) {
             assert!(known.contains(&&*language), "{page}:{line}: {language:?}");

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::blocks::blocks;
 
 /// The beginnings of commands that install packages. `.ci/run` runs them.
-const INSTALLING: [&str; 3] = ["npm ci", "python3 -m venv", "venv/bin/pip"];
+pub const INSTALLING: [&str; 3] = ["npm ci", "python3 -m venv", "venv/bin/pip"];
 
 /// A copy of an example, since its commands write files next to it.
 struct Example {

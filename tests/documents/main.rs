@@ -8,6 +8,7 @@ mod components;
 mod examples;
 mod facts;
 mod generated;
+mod languages;
 mod options;
 mod placeholders;
 mod plan;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use media_cache::Engine;
 use media_cache::policy::PolicyEngine;
 
-/// The engine that runs components. Compiled built-in components are kept in the user's cache directory, if there is one.
+/// The engine that runs components. Compiled built-in components and policies are kept in the user's cache directory, if there is one.
 ///
 /// # Errors
 /// Returns an error with a message for the user.
@@ -13,12 +13,12 @@ pub fn engine() -> anyhow::Result<Engine> {
     started(compiled_directory().map_or_else(Engine::new, Engine::keeping_compiled))
 }
 
-/// An engine that runs only policies, for commands without a cache.
+/// As [`engine`], but for commands without a cache, which run only policies.
 ///
 /// # Errors
 /// Returns an error with a message for the user.
 pub fn policy_engine() -> anyhow::Result<PolicyEngine> {
-    started(PolicyEngine::new())
+    started(compiled_directory().map_or_else(PolicyEngine::new, PolicyEngine::keeping_compiled))
 }
 
 /// Where compiled components are kept: below `$XDG_CACHE_HOME`, by default `~/.cache`.

@@ -37,7 +37,7 @@ struct Limits {
 /// For embedded components, of which a program uses one file each.
 const EMBEDDED: Limits = Limits { files: 32, bytes: 64 << 20 };
 
-/// For policies from other sources. One that contains an interpreter has about a hundred million bytes.
+/// For policies from other sources. One that contains a Python interpreter has 37 million bytes.
 const POLICIES: Limits = Limits { files: 32, bytes: 512 << 20 };
 
 /// The subdirectory for policies from other sources. It is separate, so that they do not displace embedded components.

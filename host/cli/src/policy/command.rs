@@ -23,7 +23,7 @@ pub enum Policy {
     /// Each check prints a line: `ok` and what was tried, `FAIL` and the calls that show the failure, or `-` if another failure kept it
     /// from running. The exit status is 1 unless all policies pass all checks.
     Test(test::Test),
-    /// Create a new policy: a self-contained crate with tests
+    /// Create a new policy in Rust, Python, JavaScript or C: a self-contained project
     New(new::New),
 }
 

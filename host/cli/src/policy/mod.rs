@@ -4,6 +4,7 @@ mod command;
 mod compile;
 mod new;
 mod remote;
+mod template;
 mod test;
 
 pub use command::Policy;

@@ -1,4 +1,4 @@
-//! `media-cache policy new`: a template for a new policy.
+//! `media-cache policy new`: creates the project of a new policy from a template.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,77 +8,8 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
+use crate::policy::template::{Language, filled_in};
 use crate::{output, user_files};
-
-/// The names and contents of the files. The interface is the one that this program uses.
-const FILES: [(&str, &str); 7] = [
-    ("Cargo.toml", include_str!("../../templates/policy/Cargo.toml.template")),
-    ("README.md", include_str!("../../templates/policy/README.md")),
-    ("rust-toolchain.toml", include_str!("../../templates/policy/rust-toolchain.toml")),
-    (".gitignore", include_str!("../../templates/policy/gitignore")),
-    ("src/lib.rs", include_str!("../../templates/policy/src/lib.rs")),
-    ("wit/world.wit", include_str!("../../wit/policy/world.wit")),
-    ("wit/eviction.wit", include_str!("../../wit/policy/eviction.wit")),
-];
-
-/// Names that Rust reserves.
-const RESERVED: [&str; 55] = [
-    "abstract",
-    "alloc",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "const",
-    "continue",
-    "core",
-    "crate",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "priv",
-    "proc-macro",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "static",
-    "std",
-    "struct",
-    "super",
-    "test",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typeof",
-    "unsafe",
-    "unsized",
-    "use",
-    "virtual",
-    "where",
-    "while",
-    "yield",
-];
 
 /// `media-cache policy new`.
 #[derive(Args)]
@@ -86,7 +17,10 @@ pub struct New {
     /// The name of the policy: a-z, 0-9 and -, beginning with a letter
     #[arg(value_parser = check_name)]
     name: String,
-    /// The parent directory of the new crate, whose directory is named after the policy
+    /// The programming language
+    #[arg(long, value_enum, default_value_t = Language::Rust)]
+    language: Language,
+    /// The parent directory of the new project, whose directory is named after the policy
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
     /// Print the path of the directory as a JSON object
@@ -96,8 +30,9 @@ pub struct New {
 
 impl New {
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        self.language.check_name(&self.name)?;
         let directory = self.dir.join(&self.name);
-        write(&directory, &self.name)?;
+        write(&directory, &self.name, self.language)?;
         if self.json {
             output::json_value(&json!({ "directory": directory.to_string_lossy() }))?;
         } else {
@@ -108,7 +43,7 @@ impl New {
     }
 }
 
-fn write(directory: &Path, name: &str) -> anyhow::Result<()> {
+fn write(directory: &Path, name: &str, language: Language) -> anyhow::Result<()> {
     let missing: Vec<_> =
         directory.ancestors().skip(1).take_while(|parent| !parent.as_os_str().is_empty() && !parent.exists()).collect();
     for parent in missing.into_iter().rev() {
@@ -116,12 +51,12 @@ fn write(directory: &Path, name: &str) -> anyhow::Result<()> {
     }
     // An existing directory is not used, even if it is empty.
     user_files::create_directory(directory).with_context(|| format!("cannot create {}", directory.display()))?;
-    for directory in ["src", "wit"].map(|name| directory.join(name)) {
-        user_files::create_directory(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
-    }
-    for (file, template) in FILES {
+    for (file, content) in language.files() {
         let path = directory.join(file);
-        let text = template.replace("{{name}}", name).replace("{{crate}}", &name.replace('-', "_"));
+        if let Some(parent) = path.parent().filter(|parent| !parent.exists()) {
+            user_files::create_directory(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+        }
+        let text = filled_in(content, name);
         let written = user_files::create_file(&path).and_then(|mut file| file.write_all(text.as_bytes()));
         written.with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -136,9 +71,6 @@ fn check_name(name: &str) -> Result<String, String> {
             "the name of a policy must begin with a letter and have at most 40 characters, all of them a-z, 0-9 or -".into()
         );
     }
-    if RESERVED.contains(&name) {
-        return Err(format!("{name} is a reserved word in Rust"));
-    }
     Ok(name.into())
 }
 
@@ -147,12 +79,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn policy_name_is_valid_for_a_crate_and_for_a_policy() {
+    fn policy_name_consists_of_lower_case_letters_digits_and_hyphens() {
         for name in ["lru", "s3-fifo", "a", "mine2"] {
             assert_eq!(check_name(name).as_deref(), Ok(name));
         }
         let long = "a".repeat(41);
-        for name in ["", "2q", "-a", "Mine", "my_policy", "a b", "../a", "a/b", "ä", "fn", "test", "std", &long] {
+        for name in ["", "2q", "-a", "Mine", "my_policy", "a b", "../a", "a/b", "ä", &long] {
             assert!(check_name(name).is_err(), "{name}");
         }
     }

@@ -1,6 +1,6 @@
 //! The engine that compiles and runs policies. It is synchronous, so that calls are cheap, and each call has a deadline.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -39,6 +39,14 @@ impl PolicyEngine {
     /// This machine cannot run WebAssembly.
     pub fn new() -> wasmtime::Result<Self> {
         Self::with_compiled(CompiledComponents::default())
+    }
+
+    /// A new engine that keeps compiled policies in a directory, as [`Engine::keeping_compiled`](crate::Engine::keeping_compiled) does.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn keeping_compiled(directory: PathBuf) -> wasmtime::Result<Self> {
+        Self::with_compiled(CompiledComponents::within(directory))
     }
 
     /// A new engine that keeps compiled policies in `compiled`.
