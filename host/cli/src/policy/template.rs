@@ -90,8 +90,8 @@ impl Language {
         files.iter().chain(&INTERFACE).copied()
     }
 
-    /// Checks that this language allows the name of a policy. Only in Rust is the name an identifier; in other languages, it is the name of a
-    /// file and a text in the program.
+    /// Checks that this language allows the name of a policy. Only in Rust is the name an identifier. In other languages, it is the name
+    /// of a file and a text in the program.
     pub fn check_name(self, name: &str) -> anyhow::Result<()> {
         let reserved = self == Self::Rust && RESERVED_IN_RUST.split_whitespace().any(|word| word == name);
         anyhow::ensure!(!reserved, "{name} is a reserved word in Rust; choose another name for the policy");
