@@ -84,7 +84,7 @@ impl Cache {
 
     /// Gets stored media.
     fn get(&self, url: PyBackedStr) -> Call {
-        self.lookup(url, Form::Copied, Download::No)
+        self.lookup(url, Form::Bytes, Download::No)
     }
 
     /// Gets stored media without copying it.
@@ -95,7 +95,7 @@ impl Cache {
     /// Gets media, and downloads it on a miss.
     #[pyo3(signature = (url, downloader=None))]
     fn get_or_download(&self, url: PyBackedStr, downloader: Option<Py<PyAny>>) -> Call {
-        self.lookup(url, Form::Copied, download(downloader))
+        self.lookup(url, Form::Bytes, download(downloader))
     }
 
     /// Gets media without copying it, and downloads it on a miss.

@@ -10,16 +10,15 @@ use media_cache::Media;
 use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::PyCFunction;
 
 use crate::downloader::PythonDownloader;
+use crate::event_loop::EventLoop;
 use crate::failure::Failure;
 use crate::media::{CompleteMedia, Form, tuple_of_available};
 use crate::opened::OpenedCache;
 use crate::runtime;
 
-/// The result of work outside Python, converted once a thread is attached to Python.
+/// The result of work outside Python, to be converted in the event loop.
 pub(crate) type Answer = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
 
 /// Work outside Python.
@@ -74,9 +73,6 @@ impl Lookup {
     /// The tuple for media that is available without waiting.
     fn available(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         let Some(shared) = self.cache.get() else { return Ok(None) };
-        if let Some(media) = shared.get_resident(&self.url) {
-            return tuple_of_available(py, &media, self.form);
-        }
         let Some(owned) = shared.owned() else { return Ok(None) };
         let Some(hit) = owned.resident_hit(&self.url) else { return Ok(None) };
         let tuple = tuple_of_available(py, hit.media(), self.form)?;
@@ -109,41 +105,34 @@ impl Lookup {
 
 /// Starts work, and returns the iterator of a future for its result.
 fn start(py: Python<'_>, work: Work) -> PyResult<Py<PyAny>> {
-    static GET_RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let handle = runtime::handle()?;
-    let event_loop = GET_RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0()?;
-    let future = event_loop.call_method0("create_future")?;
+    let (object, event_loop) = EventLoop::running(py)?;
+    let future = object.call_method0("create_future")?;
     let iterator = future.call_method0("__iter__")?.unbind();
-    let (event_loop, future) = (event_loop.unbind(), future.unbind());
+    let future = future.unbind();
     handle.spawn(async move {
         let outcome = work.await;
-        // `None` while the interpreter exits: nobody is waiting any more.
-        Python::try_attach(|py| {
-            let outcome = outcome.map_err(|failure| failure.into_exception(py)).and_then(|answer| answer(py));
-            let (value, is_error) = match outcome {
-                Ok(value) => (value, false),
-                Err(error) => (error.into_value(py).into_any(), true),
-            };
-            // Fails if the event loop was closed: nobody is waiting either.
-            let _ =
-                set_result(py).and_then(|set| event_loop.call_method1(py, "call_soon_threadsafe", (set, future, value, is_error)));
-        });
+        event_loop.run(move |py| complete(future.bind(py), outcome));
     });
     Ok(iterator)
 }
 
-/// The function that completes a future, unless it was cancelled.
-fn set_result(py: Python<'_>) -> PyResult<Py<PyAny>> {
-    #[pyfunction]
-    fn complete(future: &Bound<'_, PyAny>, value: Py<PyAny>, is_error: bool) -> PyResult<()> {
-        if !future.call_method0("done")?.is_truthy()? {
-            future.call_method1(if is_error { "set_exception" } else { "set_result" }, (value,))?;
+/// Completes a future, unless it was cancelled.
+fn complete(future: &Bound<'_, PyAny>, outcome: Result<Answer, Failure>) {
+    let py = future.py();
+    let set = || {
+        if future.call_method0("done")?.is_truthy()? {
+            return Ok(());
         }
-        Ok(())
+        match outcome.map_err(|failure| failure.into_exception(py)).and_then(|answer| answer(py)) {
+            Ok(value) => future.call_method1("set_result", (value,))?,
+            Err(error) => future.call_method1("set_exception", (error,))?,
+        };
+        PyResult::Ok(())
+    };
+    if let Err(error) = set() {
+        error.write_unraisable(py, Some(future));
     }
-    static SET_RESULT: PyOnceLock<Py<PyCFunction>> = PyOnceLock::new();
-    let set = SET_RESULT.get_or_try_init(py, || pyo3::wrap_pyfunction!(complete, py).map(Bound::unbind))?;
-    Ok(set.clone_ref(py).into_any())
 }
 
 #[pymethods]

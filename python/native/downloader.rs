@@ -3,24 +3,22 @@
 //! The callable runs as a task in the event loop of the call that supplied it, and in that call's context. If the task is cancelled, or its
 //! event loop is closed, the download fails; it never hangs.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use media_cache::{Downloader, FetchError, FetchedMedia};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
+use pyo3::pybacked::PyBackedStr;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{IntoPyDict, PyTuple};
+use pyo3::types::{PyBytes, PyMemoryView, PyTuple};
 use tokio::sync::oneshot;
 
+use crate::event_loop::EventLoop;
 use crate::failure::{Raised, exception};
-
-/// How often to check whether the event loop was closed. It does not tell anyone.
-const CHECK_LOOP: Duration = Duration::from_millis(250);
+use crate::lent_bytes::lend;
 
 /// The type of media for which the callable has none.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
@@ -33,16 +31,15 @@ pub(crate) struct PythonDownloader(Arc<Caller>);
 /// Where the callable runs.
 struct Caller {
     callable: Py<PyAny>,
-    event_loop: Py<PyAny>,
+    event_loop: Arc<EventLoop>,
     context: Py<PyAny>,
 }
 
 impl PythonDownloader {
     /// Runs `callable` in the running event loop.
     pub fn new(py: Python<'_>, callable: &Py<PyAny>) -> PyResult<Self> {
-        static GET_RUNNING_LOOP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         static COPY_CONTEXT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let event_loop = GET_RUNNING_LOOP.import(py, "asyncio", "get_running_loop")?.call0()?.unbind();
+        let (_, event_loop) = EventLoop::running(py)?;
         let context = COPY_CONTEXT.import(py, "contextvars", "copy_context")?.call0()?.unbind();
         Ok(Self(Arc::new(Caller { callable: callable.clone_ref(py), event_loop, context })))
     }
@@ -55,32 +52,17 @@ impl Downloader for PythonDownloader {
 }
 
 async fn run(caller: Arc<Caller>, url: String) -> Fetched {
-    let (sender, mut receiver) = oneshot::channel();
-    let is_closed = || Python::try_attach(|py| caller.event_loop.call_method0(py, "is_closed")?.is_truthy(py)).unwrap_or(Ok(true));
-    let task = Python::try_attach(|py| -> PyResult<RunningTask> {
-        let task = Py::new(py, DownloadTask { caller: caller.clone(), url, result: Some(sender), task: None })?;
-        let start = task.getattr(py, "start")?;
-        let context = [("context", &caller.context)].into_py_dict(py)?;
-        caller.event_loop.call_method(py, "call_soon_threadsafe", (start,), Some(&context))?;
-        Ok(RunningTask { caller: caller.clone(), task: Mutex::new(Some(task)) })
-    });
-    let task = match task {
-        Some(Ok(task)) => task,
-        Some(Err(error)) => return Err(FetchError::custom(Raised(error))),
-        None => return Err(interrupted("the interpreter is exiting")),
-    };
-    let mut checks = tokio::time::interval(CHECK_LOOP);
-    loop {
-        tokio::select! {
-            biased;
-            result = &mut receiver => {
-                task.ended();
-                return result.unwrap_or_else(|_| Err(interrupted("its event loop ended")));
-            }
-            _ = checks.tick() => if is_closed().unwrap_or(true) {
-                return Err(interrupted("its event loop was closed"));
-            }
+    let (result, received) = oneshot::channel();
+    let mut task = RunningTask { caller: caller.clone(), task: Task::default(), has_ended: false };
+    let (starter, slot) = (caller.clone(), task.task.clone());
+    caller.event_loop.run(move |py| start(py, &starter, &url, &slot, result));
+    tokio::select! {
+        biased;
+        fetched = received => {
+            task.has_ended = true;
+            fetched.unwrap_or_else(|_| Err(interrupted("its event loop was closed")))
         }
+        () = caller.event_loop.closed() => Err(interrupted("its event loop was closed")),
     }
 }
 
@@ -93,102 +75,103 @@ fn interrupted(why: &str) -> FetchError {
     }
 }
 
-/// A task of an event loop. It is cancelled if this is dropped before it has ended.
-struct RunningTask {
-    caller: Arc<Caller>,
-    task: Mutex<Option<Py<DownloadTask>>>,
+/// The task of the event loop, while it runs. The event loop itself does not keep it alive.
+#[derive(Clone, Default)]
+struct Task(Arc<Mutex<Option<Py<PyAny>>>>);
+
+impl Task {
+    fn set(&self, task: Py<PyAny>) {
+        *self.lock() = Some(task);
+    }
+
+    fn take(&self) -> Option<Py<PyAny>> {
+        self.lock().take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Py<PyAny>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl RunningTask {
-    fn ended(&self) {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
+/// A download in an event loop. Its task is cancelled if this is dropped before the task has ended.
+struct RunningTask {
+    caller: Arc<Caller>,
+    task: Task,
+    has_ended: bool,
 }
 
 impl Drop for RunningTask {
     fn drop(&mut self) {
-        let Some(task) = self.task.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-        Python::try_attach(|py| {
-            let cancel = task.getattr(py, "cancel")?;
-            // Fails if the event loop was closed, and then there is nothing to cancel.
-            self.caller.event_loop.call_method1(py, "call_soon_threadsafe", (cancel,))
+        if self.has_ended {
+            return;
+        }
+        let (started, later) = (self.task.take(), self.task.clone());
+        self.caller.event_loop.run(move |py| {
+            if let Some(task) = started.or_else(|| later.take())
+                && let Err(error) = task.call_method0(py, "cancel")
+            {
+                error.write_unraisable(py, None);
+            }
         });
     }
 }
 
-/// The part of a download that runs in the event loop.
+/// Starts the task of a download, in the event loop.
+fn start(py: Python<'_>, caller: &Caller, url: &str, slot: &Task, result: oneshot::Sender<Fetched>) {
+    // The download may have been abandoned.
+    if result.is_closed() {
+        return;
+    }
+    let mut done = Done { slot: slot.clone(), result: Some(result) };
+    match create_task(py, caller, url) {
+        Ok(task) => {
+            slot.set(task.clone().unbind());
+            if let Err(error) = task.call_method1("add_done_callback", (done,)) {
+                error.write_unraisable(py, Some(&task));
+            }
+        }
+        Err(error) => done.send(Err(FetchError::custom(Raised(error)))),
+    }
+}
+
+fn create_task<'py>(py: Python<'py>, caller: &Caller, url: &str) -> PyResult<Bound<'py, PyAny>> {
+    static ENSURE_FUTURE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let context = caller.context.bind(py);
+    let download = context.call_method1("run", (&caller.callable, url))?;
+    context.call_method1("run", (ENSURE_FUTURE.import(py, "asyncio", "ensure_future")?, download))
+}
+
+/// Called when the task of a download has ended.
 #[pyclass]
-struct DownloadTask {
-    caller: Arc<Caller>,
-    url: String,
+struct Done {
+    slot: Task,
+    /// `None` once the result was sent.
     result: Option<oneshot::Sender<Fetched>>,
-    /// The task of the event loop, while it runs. The event loop itself does not keep it alive.
-    task: Option<Py<PyAny>>,
 }
 
 #[pymethods]
-impl DownloadTask {
-    /// Creates the task.
-    fn start(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let py = slf.py();
-        let (caller, url) = {
-            let this = slf.borrow();
-            if this.result.is_none() {
-                return Ok(());
-            }
-            (this.caller.clone(), this.url.clone())
-        };
-        match create_task(py, &caller, &url) {
-            Ok(task) => {
-                slf.borrow_mut().task = Some(task.clone().unbind());
-                task.call_method1("add_done_callback", (slf.getattr("done")?,))?;
-            }
-            Err(error) => slf.borrow_mut().send(Err(FetchError::custom(Raised(error)))),
-        }
-        Ok(())
-    }
-
-    /// Called when the task has ended.
-    fn done(&mut self, task: &Bound<'_, PyAny>) {
-        self.task = None;
-        let fetched = if task.call_method0("cancelled").and_then(|cancelled| cancelled.is_truthy()).unwrap_or(true) {
+impl Done {
+    fn __call__(&mut self, task: &Bound<'_, PyAny>) {
+        self.slot.take();
+        let is_cancelled = task.call_method0("cancelled").and_then(|cancelled| cancelled.is_truthy());
+        self.send(if is_cancelled.unwrap_or(true) {
             Err(interrupted("it was cancelled"))
         } else {
             match task.call_method0("result") {
                 Ok(result) => fetched(&result),
                 Err(error) => Err(FetchError::custom(Raised(error))),
             }
-        };
-        self.send(fetched);
-    }
-
-    /// Cancels the task.
-    fn cancel(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let (task, _) = {
-            let mut this = slf.borrow_mut();
-            (this.task.take(), this.result.take())
-        };
-        if let Some(task) = task {
-            task.call_method0(slf.py(), "cancel")?;
-        }
-        Ok(())
+        });
     }
 }
 
-impl DownloadTask {
+impl Done {
     fn send(&mut self, fetched: Fetched) {
         if let Some(result) = self.result.take() {
             // The download may have been abandoned.
             let _ = result.send(fetched);
         }
     }
-}
-
-fn create_task<'py>(py: Python<'py>, caller: &Caller, url: &str) -> PyResult<Bound<'py, PyAny>> {
-    static ENSURE_FUTURE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let download = caller.callable.bind(py).call1((url,))?;
-    let event_loop = [("loop", &caller.event_loop)].into_py_dict(py)?;
-    ENSURE_FUTURE.import(py, "asyncio", "ensure_future")?.call((download,), Some(&event_loop))
 }
 
 /// Converts the result of the callable.
@@ -223,14 +206,9 @@ pub(crate) fn body(data: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     if data.is_none() {
         return Ok(Bytes::new());
     }
-    if let Ok(bytes) = data.extract::<PyBackedBytes>() {
-        return Ok(Bytes::from_owner(bytes));
+    if let Ok(bytes) = data.cast::<PyBytes>() {
+        return Ok(lend(bytes));
     }
-    let copied = data.py().import("builtins")?.getattr("bytes")?.call1((data
-        .py()
-        .import("builtins")?
-        .getattr("memoryview")?
-        .call1((data,))?,))?;
-    let bytes = copied.extract::<PyBackedBytes>().map_err(|_| PyRuntimeError::new_err("cannot copy the data"))?;
-    Ok(Bytes::from_owner(bytes))
+    let copied = PyMemoryView::from(data)?.call_method0("tobytes")?;
+    Ok(lend(copied.cast::<PyBytes>()?))
 }

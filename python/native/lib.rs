@@ -1,13 +1,16 @@
 //! The native module of the Python package `media-cache`.
 //!
 //! A call to a cache returns a [`Call`](call::Call), which Python awaits. A hit is answered on the spot, without the event loop. Everything
-//! else runs on one Tokio runtime of the process, which resolves a future of the caller's event loop.
+//! else runs on one Tokio runtime of the process, which resolves a future of the caller's event loop. Its threads leave what needs the
+//! interpreter to that [event loop](event_loop::EventLoop).
 
 mod cache;
 mod call;
 mod documents;
 mod downloader;
+mod event_loop;
 mod failure;
+mod lent_bytes;
 mod media;
 mod opened;
 mod runtime;

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView};
 
 use crate::failure::Failure;
+use crate::lent_bytes;
 use crate::view::Body;
 
 /// The largest file that is read on the thread of the event loop, in bytes, if it is in the system's page cache.
@@ -16,8 +17,8 @@ const MAX_READ_INLINE: u64 = 256 << 10;
 /// The form in which Python gets the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// `bytes`, a copy.
-    Copied,
+    /// `bytes`: the object that was stored, or a copy.
+    Bytes,
     /// A `memoryview` of the bytes in the cache.
     Viewed,
 }
@@ -39,26 +40,24 @@ impl CompleteMedia {
 
     /// The tuple for Python.
     pub fn into_tuple(self, py: Python<'_>, form: Form) -> PyResult<Py<PyAny>> {
-        tuple(py, &self.media, self.bytes, form)
+        tuple(py, &self.media, &self.bytes, form)
     }
 }
 
 /// The tuple for media whose bytes are in memory, or in the system's page cache if they are few. `None` if reading them could block.
 pub(crate) fn tuple_of_available(py: Python<'_>, media: &Media, form: Form) -> PyResult<Option<Py<PyAny>>> {
     if let Some(bytes) = media.body.in_memory() {
-        return match form {
-            Form::Copied => Ok(Some(with_body(py, media, PyBytes::new(py, bytes).into_any())?)),
-            Form::Viewed => tuple(py, media, bytes.clone(), form).map(Some),
-        };
+        return tuple(py, media, bytes, form).map(Some);
     }
     let Some(length) = usize::try_from(media.body.len()).ok().filter(|_| media.body.len() <= MAX_READ_INLINE) else {
         return Ok(None);
     };
-    let mut buffer = vec![0; length];
-    if read_cached(media, &mut buffer).is_err() {
-        return Ok(None);
+    if form == Form::Viewed {
+        let mut buffer = vec![0; length];
+        return read_cached(media, &mut buffer).ok().map(|()| tuple(py, media, &buffer.into(), form)).transpose();
     }
-    tuple(py, media, buffer.into(), form).map(Some)
+    let body = PyBytes::new_with(py, length, |buffer| Ok(read_cached(media, buffer)?));
+    body.ok().map(|body| with_body(py, media, body.into_any())).transpose()
 }
 
 /// Fills the buffer, without waiting for a disk.
@@ -75,10 +74,10 @@ fn read_cached(media: &Media, mut buffer: &mut [u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn tuple(py: Python<'_>, media: &Media, bytes: Bytes, form: Form) -> PyResult<Py<PyAny>> {
+fn tuple(py: Python<'_>, media: &Media, bytes: &Bytes, form: Form) -> PyResult<Py<PyAny>> {
     let body = match form {
-        Form::Copied => PyBytes::new(py, &bytes).into_any(),
-        Form::Viewed => PyMemoryView::from(Bound::new(py, Body(bytes))?.as_any())?.into_any(),
+        Form::Bytes => lent_bytes::object(py, bytes).into_any(),
+        Form::Viewed => PyMemoryView::from(Bound::new(py, Body(bytes.clone()))?.as_any())?.into_any(),
     };
     with_body(py, media, body)
 }

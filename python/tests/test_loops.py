@@ -86,7 +86,8 @@ def test_timeout_ends_only_the_wait(tmp_path, png, run):
     run(main())
 
 
-def test_download_fails_when_its_event_loop_is_closed(tmp_path, png):
+@pytest.mark.parametrize("library", [asyncio, uvloop])
+def test_download_fails_when_its_event_loop_is_closed(tmp_path, library):
     cache = MediaCache(tmp_path)
     started = threading.Event()
 
@@ -95,7 +96,7 @@ def test_download_fails_when_its_event_loop_is_closed(tmp_path, png):
         await asyncio.Event().wait()
 
     def abandon():
-        loop = asyncio.new_event_loop()
+        loop = library.new_event_loop()
         task = loop.create_task(cache.get_or_download(URL, download))
         while not started.is_set():
             loop.run_until_complete(asyncio.sleep(0.01))
