@@ -97,7 +97,7 @@ impl Drop for OpenedCache {
         let mut closing = CLOSING.lock().unwrap_or_else(PoisonError::into_inner);
         closing.retain(|task| !task.is_finished());
         closing.push(handle.spawn(async move {
-            // Nobody is left to whom an error could be reported.
+            // There is no caller to report an error to.
             let _ = shared.close().await;
         }));
     }

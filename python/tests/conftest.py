@@ -1,8 +1,10 @@
 """Fixtures for all tests."""
 
 import asyncio
+import http.server
 import io
 import struct
+import threading
 
 import pytest
 
@@ -52,3 +54,55 @@ class Origin:
 @pytest.fixture
 def origin():
     return Origin
+
+
+class HttpOrigin(http.server.ThreadingHTTPServer):
+    """Serves responses by path: the status, headers and the body."""
+
+    def __init__(self, responses):
+        self.responses, self.requests = responses, []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.server.requests.append((self.path, self.headers))
+        status, headers, body = self.server.responses[self.path]
+        self.send_response(status)
+        for name, value in {"Content-Length": len(body), **headers}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def http_origin(png, gif):
+    """An HTTP server on this machine."""
+    page = (200, {"Content-Type": "text/html"}, b"<p>no image</p>")
+    origin = HttpOrigin(
+        {
+            "/a.png": (200, {"Content-Type": "image/png"}, png),
+            "/named": (200, {"Content-Type": "image/png", "Content-Disposition": 'inline; filename="b.png"'}, png),
+            "/moved": (302, {"Location": "/a.png"}, b""),
+            "/a.gif": (200, {"Content-Type": "image/gif"}, gif),
+            "/page": page,
+            "/empty": (200, {"Content-Type": "image/png"}, b""),
+            "/large": (200, {"Content-Type": "image/png"}, png + bytes(2 << 20)),
+            "/short": (200, {"Content-Type": "image/png", "Content-Length": 2 * len(png)}, png),
+            "/coded": (200, {"Content-Type": "image/png", "Content-Encoding": "gzip"}, png),
+            "/busy": (503, {"Retry-After": "7"}, b""),
+            **{f"/{status}": (status, {}, b"") for status in (401, 404, 410, 418, 451)},
+        }
+    )
+    thread = threading.Thread(target=origin.serve_forever, args=(0.01,))
+    thread.start()
+    yield origin
+    origin.shutdown()
+    thread.join()
+    origin.server_close()

@@ -117,7 +117,8 @@ class MediaCache(_native.Cache):
 
         ``max_size_mb``, ``max_memory_items``, ``max_memory_mb``, ``policy``, ``durability`` and ``gif`` are options of the directory. The
         others apply to downloads of the built-in downloader while this process owns the directory: the largest body, addresses that may be
-        fetched from although they are not public, headers of the requests, and how long failed downloads are remembered.
+        fetched from although they are not public (``127.0.0.1``, ``10.0.0.0/8``), headers of the requests, and how long failed downloads are
+        remembered. Credentials need a host, and are sent to it over https: ``{"example.org=Authorization": "Bearer …"}``.
         """
         given = {
             "max-size-mb": max_size_mb,
