@@ -2,6 +2,7 @@
 
 import argparse
 import html
+from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 from aiohttp import web
@@ -10,7 +11,7 @@ from media_cache import MediaCache
 CACHE = web.AppKey("cache", MediaCache)
 
 
-async def page(request):
+async def page(request: web.Request) -> web.Response:
     cache = request.app[CACHE]
     stats = "".join(f"<tr><th>{name}<td>{value}" for name, value in cache.stats().items())
     entries = [
@@ -26,7 +27,7 @@ async def page(request):
     )
 
 
-async def media(request):
+async def media(request: web.Request) -> web.Response:
     found = await request.app[CACHE].get(request.query["url"])
     if found is None:
         raise web.HTTPNotFound
@@ -35,8 +36,8 @@ async def media(request):
     return web.Response(body=data, content_type=mimetype, headers={"Content-Security-Policy": "sandbox", "X-Content-Type-Options": "nosniff"})
 
 
-def app(directory):
-    async def open_cache(app):
+def app(directory: str) -> web.Application:
+    async def open_cache(app: web.Application) -> AsyncIterator[None]:
         async with MediaCache(directory) as app[CACHE]:
             yield
 

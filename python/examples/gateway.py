@@ -7,14 +7,14 @@ import aiohttp
 from media_cache import MediaCache, MediaCacheError
 
 
-async def main(directory):
+async def main(directory: str) -> None:
     async with aiohttp.ClientSession() as session, MediaCache(directory, max_size_mb=500) as cache:
 
-        async def download(url):
+        async def download(url: str) -> tuple[bytes, str, str]:
             async with session.get(url, raise_for_status=True) as response:
                 return await response.read(), response.content_type, response.url.name
 
-        async def answer(url):
+        async def answer(url: str) -> None:
             try:
                 data, mimetype, filename = await cache.get_or_download(url, download)
             except (aiohttp.ClientError, MediaCacheError) as error:

@@ -163,12 +163,13 @@ impl Call {
     }
 
     /// For event loops, which treat this as a coroutine.
+    #[pyo3(signature = (_value, /))]
     fn send(&mut self, py: Python<'_>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
         self.__next__(py)
     }
 
     /// Ends the call with an exception.
-    #[pyo3(signature = (kind, value=None, _traceback=None))]
+    #[pyo3(signature = (kind, value=None, _traceback=None, /))]
     fn throw(
         &mut self,
         kind: &Bound<'_, PyAny>,

@@ -4,10 +4,12 @@
 """
 
 from . import _process, errors
-from .cache import Entry, MediaCache, Policy, Stats
+from .cache import Downloader, Entry, Media, MediaCache, MediaView, Policy, Stats
 from .client import Client
 from .errors import *  # noqa: F403
 
-__all__ = ["Client", "Entry", "MediaCache", "Policy", "Stats", "errors", *errors.__all__]
+__all__ = [
+    "Client", "Downloader", "Entry", "Media", "MediaCache", "MediaView", "Policy", "Stats", "errors", *errors.__all__
+]
 
 _process.register()

@@ -1,14 +1,10 @@
 """The native module. Use ``media_cache.MediaCache``, which extends ``Cache``."""
 
 import os
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Coroutine, Generator
+from typing import Any, Self, final
 
-from .cache import Entry, Policy
-
-Media = tuple[bytes, str, str]
-MediaView = tuple[memoryview, str, str]
-Downloader = Callable[[str], Awaitable[tuple[bytes, str | None, str | None] | None]]
+from .cache import Downloader, Entry, Media, MediaView, Policy
 
 def close_all(limit: float) -> bool: ...
 def default_options() -> list[tuple[str, str]]: ...
@@ -17,12 +13,19 @@ def is_started() -> bool: ...
 def mark_forked() -> None: ...
 def open_descriptors() -> list[int]: ...
 
+@final
 class Body:
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
+@final
 class Call[T](Coroutine[Any, Any, T]):
     """A call that can be awaited once. Nothing happens before it is awaited."""
+
+    def __await__(self) -> Generator[Any, Any, T]: ...
+    def send(self, value: Any, /) -> Any: ...
+    def throw(self, kind: Any, value: Any = None, traceback: Any = None, /) -> Any: ...
+    def close(self) -> None: ...
 
 class Cache:
     def __new__(
@@ -33,7 +36,7 @@ class Cache:
         allow_addresses: list[str],
         headers: list[str],
         failure_memory_seconds: float,
-    ) -> Cache: ...
+    ) -> Self: ...
     @property
     def directory(self) -> os.PathLike[str]:
         """The absolute path of the directory."""
@@ -60,7 +63,7 @@ class Cache:
     def remove(self, url: str) -> Call[bool]:
         """Removes the media of a URL. Returns whether there was any."""
     def entries_page(self, after: int | None, limit: int) -> Call[tuple[list[Entry], int | None]]: ...
-    def open_stats(self) -> dict[str, int | float] | None: ...
+    def open_stats(self) -> dict[str, Any] | None: ...
     def policy(self) -> Call[Policy]:
         """The active eviction policy."""
     def swap_policy(self, policy: str) -> Call[Policy]:

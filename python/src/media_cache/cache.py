@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, TypedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Any, Self, TypedDict, cast
 
 from . import _native
 
-__all__ = ["Entry", "MediaCache", "Policy", "Stats"]
+__all__ = ["Downloader", "Entry", "Media", "MediaCache", "MediaView", "Policy", "Stats"]
+
+#: The data, the media type and the file name.
+Media = tuple[bytes, str, str]
+
+#: The same with a view of the bytes in the cache.
+MediaView = tuple[memoryview, str, str]
+
+#: An async callable that takes a URL and returns media, or ``None`` if there is none.
+Downloader = Callable[[str], Awaitable[tuple[bytes, str | None, str | None] | None]]
 
 #: The number of entries that are listed at a time.
 _PAGE = 256
@@ -112,7 +121,7 @@ class MediaCache(_native.Cache):
         allow_addresses: Iterable[str] = (),
         headers: Mapping[str, str] | None = None,
         failure_memory_seconds: float = 0,
-    ) -> MediaCache:
+    ) -> Self:
         """Remembers the options. This does not touch the directory.
 
         ``max_size_mb``, ``max_memory_items``, ``max_memory_mb``, ``policy``, ``durability`` and ``gif`` are options of the directory. The
@@ -143,11 +152,11 @@ class MediaCache(_native.Cache):
 
     def stats(self) -> Stats:
         """Counters and sizes. Blocks briefly, and for at most a second. Everything is zero before the first call has opened the directory."""
-        stats: Any = self.open_stats()
+        stats: dict[str, Any] | None = self.open_stats()
         if stats is None:
             stats = dict.fromkeys(Stats.__annotations__, 0)
             stats.update(total_mb=0.0, hit_rate=0.0, max_size_mb=float(_DEFAULTS["max-size-mb"]))
-        return stats
+        return cast(Stats, stats)
 
     async def entries(self) -> AsyncIterator[Entry]:
         """All entries, least recently used first."""
@@ -159,7 +168,7 @@ class MediaCache(_native.Cache):
             if after is None:
                 return
 
-    async def __aenter__(self) -> MediaCache:
+    async def __aenter__(self) -> Self:
         await self.ensure_loaded()
         return self
 

@@ -9,10 +9,10 @@ import http.client
 import json
 import threading
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Self, cast
 from urllib.parse import quote, urlencode, urlsplit
 
-from .cache import Entry, Policy, Stats
+from .cache import Entry, Media, Policy, Stats
 from .errors import MediaCacheError, UnreachableError, error
 
 __all__ = ["Client"]
@@ -36,7 +36,7 @@ class Client:
         self._token, self._key, self._timeout = token, signing_key, timeout
         self._connections = threading.local()
 
-    async def get(self, url: str) -> tuple[bytes, str, str] | None:
+    async def get(self, url: str) -> Media | None:
         """Returns the stored media of a URL as ``(data, mimetype, filename)``, or ``None``. The origin is not contacted."""
         try:
             return await self._media(url, {"Cache-Control": "only-if-cached"})
@@ -45,7 +45,7 @@ class Client:
                 return None
             raise
 
-    async def get_or_download(self, url: str) -> tuple[bytes, str, str]:
+    async def get_or_download(self, url: str) -> Media:
         """Returns the media of a URL. The service downloads and stores it if necessary."""
         return await self._media(url, {})
 
@@ -69,7 +69,8 @@ class Client:
         """Counters and sizes."""
         document: Any = await self._document("GET", "/stats")
         downloads = document["downloads"]
-        return document["media_cache"] | {"downloads": downloads["succeeded"], "download_failures": downloads["failed"]}
+        stats = document["media_cache"] | {"downloads": downloads["succeeded"], "download_failures": downloads["failed"]}
+        return cast(Stats, stats)
 
     async def entries(self) -> AsyncIterator[Entry]:
         """All entries, least recently used first."""
@@ -84,17 +85,17 @@ class Client:
 
     async def policy(self) -> Policy:
         """The active eviction policy."""
-        return await self._document("GET", "/policy")
+        return cast(Policy, await self._document("GET", "/policy"))
 
     async def swap_policy(self, policy: str) -> Policy:
         """Replaces the eviction policy with a built-in one, such as ``gdsf:beta=0.75``, and returns the new one."""
         name, _, options = policy.partition(":")
         pairs = [option.partition("=")[::2] for option in options.split(",") if option]
-        return await self._document("PUT", "/policy", {"name": name, **dict(pairs)})
+        return cast(Policy, await self._document("PUT", "/policy", {"name": name, **dict(pairs)}))
 
     async def rollback_policy(self) -> Policy:
         """Restores the previous eviction policy."""
-        return await self._document("POST", "/policy/rollback")
+        return cast(Policy, await self._document("POST", "/policy/rollback"))
 
     def media_url(self, url: str, expires: int | None = None) -> str:
         """The URL under which the service returns media: signed, if there is a key, until ``expires`` in seconds since 1970."""
@@ -110,13 +111,13 @@ class Client:
     async def close(self) -> None:
         """Closes nothing: connections are closed with their threads. For symmetry with ``MediaCache``."""
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _media(self, url: str, headers: dict[str, str]) -> tuple[bytes, str, str]:
+    async def _media(self, url: str, headers: dict[str, str]) -> Media:
         target = urlsplit(self.media_url(url))
         _, received, body = await asyncio.to_thread(self._exchange, "GET", f"{target.path}?{target.query}", None, headers)
         return body, received.get_content_type(), received.get_filename() or "media"
