@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use media_cache::Media;
+use media_cache_attach::Role;
 use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
@@ -14,6 +15,7 @@ use pyo3::pybacked::PyBackedStr;
 use crate::downloader::PythonDownloader;
 use crate::event_loop::EventLoop;
 use crate::failure::Failure;
+use crate::loop_task::LoopTask;
 use crate::media::{CompleteMedia, Form, tuple_of_available};
 use crate::opened::OpenedCache;
 use crate::runtime;
@@ -43,6 +45,15 @@ pub(crate) struct Lookup {
     pub url: PyBackedStr,
     pub form: Form,
     pub download: Download,
+}
+
+/// Where work runs.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// In the event loop, if none of its steps takes long.
+    EventLoop,
+    /// On a thread of the runtime.
+    Runtime,
 }
 
 /// What to do on a miss.
@@ -82,6 +93,12 @@ impl Lookup {
         Ok(tuple)
     }
 
+    /// Where to look for media that is not available. Opening a directory, or taking it over, takes long.
+    fn place(&self) -> Place {
+        let is_owner = self.cache.get().is_some_and(|shared| shared.role() == Role::Owner);
+        if is_owner { Place::EventLoop } else { Place::Runtime }
+    }
+
     /// The work if the media is not available.
     fn work(self, py: Python<'_>) -> PyResult<Work> {
         let Self { cache, url, form, download } = self;
@@ -104,21 +121,24 @@ impl Lookup {
 }
 
 /// Starts work, and returns the iterator of a future for its result.
-fn start(py: Python<'_>, work: Work) -> PyResult<Py<PyAny>> {
-    let handle = runtime::handle()?;
+fn start(py: Python<'_>, work: Work, place: Place) -> PyResult<Py<PyAny>> {
+    let runtime = runtime::handle()?;
     let (object, event_loop) = EventLoop::running(py)?;
     let future = object.call_method0("create_future")?;
     let iterator = future.call_method0("__iter__")?.unbind();
     let future = future.unbind();
-    handle.spawn(async move {
-        let outcome = work.await;
-        event_loop.run(move |py| complete(future.bind(py), outcome));
-    });
+    match place {
+        Place::EventLoop => LoopTask::start(py, event_loop, runtime, work, future),
+        Place::Runtime => drop(runtime.spawn(async move {
+            let outcome = work.await;
+            event_loop.run(move |py| complete(future.bind(py), outcome));
+        })),
+    }
     Ok(iterator)
 }
 
 /// Completes a future, unless it was cancelled.
-fn complete(future: &Bound<'_, PyAny>, outcome: Result<Answer, Failure>) {
+pub(crate) fn complete(future: &Bound<'_, PyAny>, outcome: Result<Answer, Failure>) {
     let py = future.py();
     let set = || {
         if future.call_method0("done")?.is_truthy()? {
@@ -146,19 +166,20 @@ impl Call {
     }
 
     fn __next__(&mut self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let work = match std::mem::replace(&mut self.0, Step::Ended) {
+        let (work, place) = match std::mem::replace(&mut self.0, Step::Ended) {
             Step::Lookup(lookup) => {
                 runtime::check()?;
                 if let Some(value) = lookup.available(py)? {
                     return Err(PyStopIteration::new_err((value,)));
                 }
-                lookup.work(py)?
+                let place = lookup.place();
+                (lookup.work(py)?, place)
             }
-            Step::Start(work) => work.into_inner().unwrap_or_else(PoisonError::into_inner),
+            Step::Start(work) => (work.into_inner().unwrap_or_else(PoisonError::into_inner), Place::Runtime),
             Step::Waiting(iterator) => return self.wait(py, iterator),
             Step::Ended => return Err(PyRuntimeError::new_err("this call was already awaited")),
         };
-        let iterator = start(py, work)?;
+        let iterator = start(py, work, place)?;
         self.wait(py, iterator)
     }
 

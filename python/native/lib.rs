@@ -11,6 +11,7 @@ mod downloader;
 mod event_loop;
 mod failure;
 mod lent_bytes;
+mod loop_task;
 mod media;
 mod opened;
 mod runtime;

@@ -79,7 +79,12 @@ impl SharedCache {
         if let Some(media) = self.get_resident(url) {
             return Ok(media);
         }
-        let (this, url, downloader) = (self.clone(), url.to_owned(), RetainedDownload::new(downloader));
+        let downloader = RetainedDownload::new(downloader);
+        if let Some(cache) = self.owned() {
+            // The cache itself continues the download if this future is dropped.
+            return get_or_download(&cache, url, Some(&downloader)).await;
+        }
+        let (this, url) = (self.clone(), url.to_owned());
         let task = tokio::spawn(async move {
             let (url, downloader) = (&url, &downloader);
             let own = |cache: MediaCache| async move { get_or_download(&cache, url, Some(downloader)).await };
