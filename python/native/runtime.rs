@@ -14,6 +14,9 @@ use crate::failure::Failure;
 /// The number of threads that run downloads and serve attached processes. Reading large files and converting GIFs have further threads.
 const THREADS: usize = 2;
 
+/// How much nicer these threads are than the one that started them, so that they delay event loops as little as possible.
+const NICE: i32 = 5;
+
 static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
 static HANDLE: OnceLock<Handle> = OnceLock::new();
 static FORKED: AtomicBool = AtomicBool::new(false);
@@ -40,7 +43,12 @@ pub(crate) fn handle() -> Result<&'static Handle, Failure> {
     }
     let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
     if runtime.is_none() {
-        let started = Builder::new_multi_thread().worker_threads(THREADS).thread_name("media-cache").enable_all().build();
+        // Threads that these start inherit it. If it cannot be set, event loops may have to wait longer.
+        let niceness = rustix::process::getpriority_process(None).unwrap_or(0).saturating_add(NICE);
+        let be_nice = move || _ = rustix::process::setpriority_process(None, niceness);
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(THREADS).thread_name("media-cache").on_thread_start(be_nice).enable_all();
+        let started = builder.build();
         *runtime = Some(started.map_err(|error| Failure::Other(format!("cannot start the runtime: {error}")))?);
     }
     let handle = runtime.as_ref().map(|runtime| runtime.handle().clone()).ok_or(Failure::Closed)?;

@@ -1,10 +1,23 @@
 """The native module. Use ``media_cache.MediaCache``, which extends ``Cache``."""
 
 import os
+import sys
 from collections.abc import Coroutine, Generator
 from typing import Any, Self, final
 
 from .cache import Downloader, Entry, Media, MediaView, Policy
+
+__all__ = [
+    "Body",
+    "Cache",
+    "Call",
+    "close_all",
+    "default_options",
+    "failure_kinds",
+    "is_started",
+    "mark_forked",
+    "open_descriptors",
+]
 
 def close_all(limit: float) -> bool: ...
 def default_options() -> list[tuple[str, str]]: ...
@@ -16,7 +29,8 @@ def open_descriptors() -> list[int]: ...
 @final
 class Body:
     def __len__(self) -> int: ...
-    def __buffer__(self, flags: int, /) -> memoryview: ...
+    if sys.version_info >= (3, 12):
+        def __buffer__(self, flags: int, /) -> memoryview: ...
 
 @final
 class Call[T](Coroutine[Any, Any, T]):
