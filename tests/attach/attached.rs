@@ -85,7 +85,7 @@ async fn explicit_option_that_differs_from_that_of_the_owner_is_refused() {
     assert!(matches!(error, AttachError::Conflict(_)), "{error}");
     assert_eq!(
         error.to_string(),
-        "the option max-size-mb is 80, but the process that owns the directory uses 70; set the same value in both, or omit the option to \
+        "the option max-size-mb is 80, but the process that owns the directory is configured with 70; set the same value in both, or omit the option to \
          use that of the owner"
     );
     // The options remain those of the directory when it gets another owner.

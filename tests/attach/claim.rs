@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use media_cache::{CacheError, LockError, MediaCache, OpenError};
-use media_cache_attach::{Claim, DirectoryOptions, Listener, Role};
+use media_cache::{LockError, MediaCache};
+use media_cache_attach::{Claim, ClaimError, DirectoryOptions, Listener, Role};
 use media_cache_test_support::soon::{eventually, soon};
 use tokio::sync::Notify;
 
@@ -12,7 +12,7 @@ use crate::shared::{configure, media, open, text};
 
 /// Opens a cache as a service does.
 async fn serve(directory: &std::path::Path, options: DirectoryOptions) -> (MediaCache, Listener) {
-    let claim = soon(Claim::take(directory)).await.unwrap();
+    let claim = soon(Claim::take(directory, &options)).await.unwrap();
     let cache = configure(&DirectoryOptions::default()).unwrap().directory(directory).open().await.unwrap();
     let listener = Listener::start(cache.clone(), options, None).unwrap();
     drop(claim);
@@ -50,7 +50,7 @@ async fn owner_hands_the_directory_over_and_takes_it_back_without_a_failed_call(
 }
 
 #[tokio::test]
-async fn handing_over_finishes_the_downloads_in_progress() {
+async fn download_that_does_not_end_continues_with_the_next_owner() {
     let directory = tempfile::tempdir().unwrap();
     let owner = open(directory.path()).await;
     let (started, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -67,12 +67,9 @@ async fn handing_over_finishes_the_downloads_in_progress() {
     };
     let claim = async {
         started.notified().await;
-        let claimed = serve(directory.path(), DirectoryOptions::default());
-        let release = async {
-            eventually(|| owner.role() == Role::Attached).await;
-            release.notify_one();
-        };
-        tokio::join!(claimed, release).0
+        let service = serve(directory.path(), DirectoryOptions::default()).await;
+        release.notify_one();
+        service
     };
     let (got, (cache, _listener)) = tokio::join!(soon(download), claim);
     assert_eq!(text(&got.unwrap()).await, "downloaded");
@@ -83,10 +80,8 @@ async fn handing_over_finishes_the_downloads_in_progress() {
 async fn process_that_claimed_the_directory_keeps_it() {
     let directory = tempfile::tempdir().unwrap();
     let (cache, _listener) = serve(directory.path(), DirectoryOptions::default()).await;
-    let claim = soon(Claim::take(directory.path())).await.unwrap();
-    let opened = configure(&DirectoryOptions::default()).unwrap().directory(directory.path()).open().await;
-    assert!(matches!(opened, Err(OpenError::Lock(LockError::InUse { .. }))));
-    drop(claim);
+    let claimed = soon(Claim::take(directory.path(), &DirectoryOptions::default())).await;
+    assert!(matches!(claimed, Err(ClaimError::Lock(LockError::InUse { .. }))), "{claimed:?}");
     assert_eq!(cache.status().await.unwrap().cache.entries, 0);
 }
 
@@ -95,7 +90,7 @@ async fn previous_owner_takes_the_directory_back_if_the_claim_is_given_up() {
     let directory = tempfile::tempdir().unwrap();
     let owner = open(directory.path()).await;
     owner.put("test:a", media("a")).await.unwrap();
-    let claim = soon(Claim::take(directory.path())).await.unwrap();
+    let claim = soon(Claim::take(directory.path(), &DirectoryOptions::default())).await.unwrap();
     assert_eq!(owner.role(), Role::Attached);
     let (got, ()) = tokio::join!(soon(owner.get("test:a")), async { drop(claim) });
     assert_eq!(text(&got.unwrap().unwrap()).await, "a");
@@ -103,13 +98,24 @@ async fn previous_owner_takes_the_directory_back_if_the_claim_is_given_up() {
 }
 
 #[tokio::test]
-async fn previous_owner_with_other_options_reports_the_conflict_and_can_be_closed() {
+async fn owner_with_other_explicit_options_keeps_the_directory() {
     let directory = tempfile::tempdir().unwrap();
     let options = DirectoryOptions::default().with("policy", "sieve");
     let owner = media_cache_attach::SharedCache::open_or_attach(directory.path(), options, configure).await.unwrap();
-    let _service = serve(directory.path(), DirectoryOptions::default().with("policy", "lru")).await;
-    let failed = soon(owner.get("test:a")).await;
-    assert!(matches!(&failed, Err(CacheError::Unavailable(outage)) if outage.reason.contains("policy is sieve")), "{failed:?}");
-    soon(owner.close()).await.unwrap();
-    assert_eq!(owner.role(), Role::Closed);
+    let claimed = soon(Claim::take(directory.path(), &DirectoryOptions::default().with_default("policy", "lru"))).await;
+    let conflict = claimed.unwrap_err().to_string();
+    assert!(conflict.contains("policy is sieve") && conflict.contains("is configured with lru"), "{conflict}");
+    assert_eq!(owner.role(), Role::Owner);
+    owner.put("test:a", media("a")).await.unwrap();
+}
+
+#[tokio::test]
+async fn claims_are_made_one_after_the_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = DirectoryOptions::default();
+    let first = soon(Claim::take(directory.path(), &options)).await.unwrap();
+    assert!(Claim::is_made(directory.path()));
+    let (second, ()) = tokio::join!(soon(Claim::take(directory.path(), &options)), async { drop(first) });
+    drop(second.unwrap());
+    assert!(!Claim::is_made(directory.path()));
 }

@@ -168,7 +168,7 @@ async fn policy_and_refresh_commands_attach_to_the_service_of_the_directory() {
     assert_eq!(service.get("/policy").await.json()["name"], "sieve");
     service.stop().await;
     let said = dir.run(&["policy", "show"]).await.failed();
-    assert!(said.contains("cannot reach a service at http://127.0.0.1:8080"), "{said}");
+    assert!(said.contains("no process uses the cache in") && said.contains("name one with --server"), "{said}");
 }
 
 #[tokio::test]
@@ -178,11 +178,11 @@ async fn options_that_differ_from_those_of_the_service_are_errors_that_name_both
     let file = dir.write("picture.png", &png(1));
     let file = file.to_str().unwrap();
     for (arguments, ours, theirs) in [
-        (&["ls", "--policy", "sieve"][..], "policy is sieve", "uses lru"),
-        (&["stats", "--key-rules", "fragments"], "key-rules is fragments", "uses discord"),
-        (&["put", URL, file, "--max-size-mb", "8"], "max-size-mb is 8", "uses 7"),
-        (&["put", URL, file, "--durability", "always"], "durability is always", "uses none"),
-        (&["rm", URL, "--key-rules", "fragments"], "key-rules is fragments", "uses discord"),
+        (&["ls", "--policy", "sieve"][..], "policy is sieve", "is configured with lru"),
+        (&["stats", "--key-rules", "fragments"], "key-rules is fragments", "is configured with discord"),
+        (&["put", URL, file, "--max-size-mb", "8"], "max-size-mb is 8", "is configured with 7"),
+        (&["put", URL, file, "--durability", "always"], "durability is always", "is configured with none"),
+        (&["rm", URL, "--key-rules", "fragments"], "key-rules is fragments", "is configured with discord"),
     ] {
         let said = dir.run(arguments).await.failed();
         assert!(said.contains(ours) && said.contains(theirs), "{said}");
@@ -191,7 +191,7 @@ async fn options_that_differ_from_those_of_the_service_are_errors_that_name_both
     let plain = ServiceDirectory::create();
     let without = plain.serve().await;
     let said = plain.run(&["stats", "--key-rules", "fragments"]).await.failed();
-    assert!(said.contains("key-rules is fragments") && said.contains("uses none"), "{said}");
+    assert!(said.contains("key-rules is fragments") && said.contains("is configured with none"), "{said}");
     without.stop().await;
     // Without such options, those of the service apply.
     let expiring = "https://cdn.discordapp.com/attachments/1/2/a.png?ex=1&is=2&hm=3";
@@ -256,4 +256,66 @@ async fn service_takes_its_directory_from_an_attached_process_that_has_taken_ove
     }
     bot.close().await.unwrap();
     running.stop().await;
+}
+
+#[tokio::test]
+async fn arguments_without_an_effect_on_a_service_are_errors() {
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with_only(&["--listen", "127.0.0.1:0"]).await;
+    let server = format!("http://{}", service.address());
+    for (command, option) in [
+        (&["get", URL][..], &["--deny-address", "127.0.0.0/8"][..]),
+        (&["put", URL, "-"], &["--transcoder", "none"]),
+        (&["ls"], &["--key-rules", "discord"]),
+        (&["rm", URL], &["--key-rules", "discord"]),
+        (&["stats"], &["--policy", "sieve"]),
+        (&["import", "-"], &["--max-size-mb", "7"]),
+    ] {
+        let said = run(&[command, option, &["--server", &server]].concat()).await.failed_with(2);
+        assert!(said.contains(&format!("{} has no effect with --server", option[0])), "{said}");
+    }
+    let variables = [("MEDIA_CACHE_POLICY", "sieve")];
+    run_in(&dir.path(""), &variables, &["stats", "--server", &server]).await.succeeded();
+}
+
+#[tokio::test]
+async fn service_that_cannot_start_leaves_the_directory_to_its_owner() {
+    let dir = ServiceDirectory::create();
+    let configure = |_: &DirectoryOptions| Ok::<_, OpenError>(MediaCache::builder().downloader(NoDownloader));
+    let options = DirectoryOptions::default().with("max-size-mb", 9);
+    let bot = SharedCache::open_or_attach(dir.cache(), options, configure).await.unwrap();
+    let said = dir.run(&["serve", "--listen", "127.0.0.1:0", "--max-size-mb", "7"]).await.failed();
+    assert!(said.contains("max-size-mb is 9") && said.contains("is configured with 7"), "{said}");
+    let broken = dir.write("broken.wasm", b"\0asm");
+    let said = dir.run(&["serve", "--listen", "127.0.0.1:0", "--policy", broken.to_str().unwrap()]).await.failed();
+    assert!(said.contains("broken.wasm"), "{said}");
+    assert_eq!(bot.role(), Role::Owner);
+    let service = dir.serve_with(&["--max-size-mb", "9"]).await;
+    eventually(|| bot.role() == Role::Attached).await;
+    bot.close().await.unwrap();
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn command_attached_during_a_restart_waits_for_the_next_service() {
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let url = origin.serves("/picture.png", "image/png", png(1));
+    let held = origin.hold("/picture.png");
+    let service = dir.serve_with(&["--key-rules", "fragments"]).await;
+    let (file, named) = (dir.path("out.png"), format!("{url}#1"));
+    let arguments = ["get", &named, "-o", file.to_str().unwrap()];
+    let get = dir.run(&arguments);
+    let restart = async {
+        eventually(|| origin.requests("/picture.png") == 1).await;
+        service.stop().await;
+        let service = dir.serve_with(&["--key-rules", "fragments"]).await;
+        held.open();
+        service
+    };
+    let (got, service) = tokio::join!(get, restart);
+    got.succeeded();
+    assert_eq!(std::fs::read(file).unwrap(), png(1));
+    assert_eq!(service.media(&url).await.is("hit").body, png(1));
+    assert_eq!(origin.requests("/picture.png"), 1);
+    service.stop().await;
 }

@@ -27,6 +27,11 @@ impl fmt::Display for DownloaderLost {
 
 impl std::error::Error for DownloaderLost {}
 
+/// The failure of a download that another process can repeat.
+pub(crate) fn lost() -> FetchError {
+    FetchError::custom(DownloaderLost)
+}
+
 /// Whether a download failed because the process that ran it has ended.
 pub(crate) fn is_lost(error: &FetchError) -> bool {
     let FetchError::Custom(failure) = error else { return false };
@@ -50,8 +55,8 @@ impl CallerDownloader {
     async fn ask(&self, url: &str, validators: Validators) -> Result<Fetched, FetchError> {
         let (reply, answer) = oneshot::channel();
         let request = FetchRequest { url: url.into(), validators, reply };
-        self.requests.send(request).await.map_err(|_| FetchError::custom(DownloaderLost))?;
-        let answer = answer.await.map_err(|_| FetchError::custom(DownloaderLost))?;
+        self.requests.send(request).await.map_err(|_| lost())?;
+        let answer = answer.await.map_err(|_| lost())?;
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = answer.as_ref().err().cloned();
         answer
     }

@@ -13,14 +13,16 @@ use media_cache::{
 };
 
 use crate::bodies::sendable;
+use crate::caller_downloader::is_lost;
 use crate::client::{CallFailure, Client, unexpected};
+use crate::interruptible::Interruptible;
 use crate::losses::Losses;
 use crate::messages::{Answer, Call, MediaHead};
 use crate::owner::get_or_download;
 use crate::policy_calls::{rollback_policy, swap_policy};
 use crate::retained_download::RetainedDownload;
 use crate::shared_cache::SharedCache;
-use crate::takeover::State;
+use crate::takeover::{Shared, State};
 
 /// Why the policy was not replaced.
 #[derive(Debug, thiserror::Error)]
@@ -80,14 +82,21 @@ impl SharedCache {
             return Ok(media);
         }
         let downloader = RetainedDownload::new(downloader);
-        if let Some(cache) = self.owned() {
+        let interruptible = |shared: &Shared, downloader: &RetainedDownload| {
+            Interruptible::new(Arc::new(downloader.clone()), shared.interruptions.clone())
+        };
+        if let State::Owner(cache, listener) = self.0.state() {
             // The cache itself continues the download if this future is dropped.
-            return get_or_download(&cache, url, Some(&downloader)).await;
+            match get_or_download(&cache, url, Some(&interruptible(&self.0, &downloader))).await {
+                Err(error) if is_repeatable(&error) && self.0.has_changed_since(&listener) => {}
+                result => return result,
+            }
         }
         let (this, url) = (self.clone(), url.to_owned());
         let task = tokio::spawn(async move {
-            let (url, downloader) = (&url, &downloader);
-            let own = |cache: MediaCache| async move { get_or_download(&cache, url, Some(downloader)).await };
+            let (shared, url, downloader) = (&this.0, &url, &downloader);
+            let own =
+                |cache: MediaCache| async move { get_or_download(&cache, url, Some(&interruptible(shared, downloader))).await };
             let remote = |client: Arc<Client>| async move { client.get_or_download(url, downloader).await };
             this.run(own, remote).await
         });
@@ -280,8 +289,8 @@ impl SharedCache {
         let mut losses = Losses::default();
         loop {
             let client = match self.0.state() {
-                State::Owner(cache, _) => match own(cache).await {
-                    Err(CacheError::Closed) if !matches!(self.0.state(), State::Owner(..) | State::Closed) => continue,
+                State::Owner(cache, listener) => match own(cache).await {
+                    Err(error) if is_repeatable(&error) && self.0.has_changed_since(&listener) => continue,
                     result => return result,
                 },
                 State::HandedOver => {
@@ -301,6 +310,15 @@ impl SharedCache {
                 }
             }
         }
+    }
+}
+
+/// Whether the next owner of the directory can repeat a call that failed with this error.
+fn is_repeatable(error: &CacheError) -> bool {
+    match error {
+        CacheError::Closed => true,
+        CacheError::Fetch(error) => is_lost(error),
+        _ => false,
     }
 }
 

@@ -9,62 +9,101 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use media_cache::{DirectoryLock, LockError, OWN_DIRECTORY};
-use tokio::time::Instant;
+use media_cache::{DirectoryLock, ListedDescriptor, LockError, OWN_DIRECTORY};
+use tokio::time::{Instant, sleep};
 
 use crate::client::Client;
+use crate::handshake::ConnectError;
 use crate::messages::{Answer, Call};
+use crate::options::DirectoryOptions;
 
 /// The name of the locked file.
 const FILE: &str = "claim";
 
-/// How long to wait for an owner that hands the directory over, and finishes its work in progress first.
-const MAX_WAIT: Duration = Duration::from_secs(30);
+/// How long to wait for a process that uses the directory without sharing it: it may be about to end, or be starting.
+const MAX_BUSY: Duration = Duration::from_secs(3);
 
-/// The pause between two attempts to lock the directory.
+/// How long to wait for another process that is claiming the directory, and for an owner that hands it over and finishes its work first.
+const MAX_WAIT: Duration = Duration::from_secs(40);
+
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The claim of a process to own a directory. Attached processes wait until this is dropped, and then attach to the new owner.
 #[derive(Debug)]
-pub struct Claim(#[expect(dead_code, reason = "its lock is released when it is closed")] File);
+pub struct Claim {
+    // Its lock is released when it is closed.
+    _file: File,
+}
+
+/// Why a directory cannot be claimed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// Another process uses the directory, or the directory cannot be used at all.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The owner of the directory cannot attach to this process.
+    #[error("{} is in use by a process that cannot attach to this one: {why}", path.display())]
+    Conflict {
+        /// The directory.
+        path: PathBuf,
+        /// Why that process does not hand the directory over.
+        why: String,
+    },
+}
 
 impl Claim {
-    /// Claims a directory, which is created if it does not exist, and asks its owner, if it has one, to hand it over. This waits for up to 30
-    /// seconds for that, and for another process that is claiming the directory. Must be called within a Tokio runtime.
+    /// Claims a directory, which is created if it does not exist, for a process with these options, and asks its owner, if it has one, to
+    /// hand it over. This waits for up to 40 seconds for that, and for another process that is claiming the directory. Dropping the future
+    /// gives the claim up. Must be called within a Tokio runtime.
     ///
-    /// Afterwards, open the cache, [listen](crate::Listener::start), and drop the claim. Opening it fails if the owner has not handed the
-    /// directory over: a service never does.
+    /// Afterwards, open the cache, [listen](crate::Listener::start), and drop the claim.
     ///
     /// # Errors
-    /// The directory cannot be used at all.
-    pub async fn take(directory: impl Into<PathBuf>) -> Result<Self, LockError> {
+    /// See [`ClaimError`].
+    pub async fn take(directory: impl Into<PathBuf>, options: &DirectoryOptions) -> Result<Self, ClaimError> {
         let directory = directory.into();
-        let is_in_use = is_in_use(&directory).await?;
-        let path = file(&directory);
-        let unusable = |error| LockError::Unusable { path: path.clone(), error };
-        let locked = {
-            let path = path.clone();
-            tokio::task::spawn_blocking(move || {
-                let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
-                file.lock()?;
-                Ok(file)
-            })
+        let begun = Instant::now();
+        // Whether or not this succeeds, it creates the directory for the file.
+        let mut acquired = match acquire(&directory).await {
+            Err(error @ LockError::Unusable { .. }) => return Err(error.into()),
+            acquired => acquired,
         };
-        let locked: io::Result<File> = locked.await.map_err(io::Error::other).and_then(|locked| locked);
-        let claim = Self(locked.map_err(unusable)?);
-        if is_in_use && is_handed_over(&directory).await {
-            let begun = Instant::now();
-            while self::is_in_use(&directory).await? && begun.elapsed() < MAX_WAIT {
-                tokio::time::sleep(PAUSE).await;
+        let claim = loop {
+            match try_lock(file(&directory)).await {
+                Ok(Some(claim)) => break claim,
+                Ok(None) if begun.elapsed() > MAX_WAIT => return Err(in_use(&directory).into()),
+                Ok(None) => sleep(PAUSE).await,
+                Err(error) => return Err(LockError::Unusable { path: file(&directory), error }.into()),
             }
+        };
+        let begun = Instant::now();
+        let mut max_wait = MAX_BUSY;
+        loop {
+            match acquired {
+                Ok(()) => return Ok(claim),
+                Err(error @ LockError::InUse { .. }) if begun.elapsed() > max_wait => return Err(error.into()),
+                Err(LockError::InUse { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            match ask_to_hand_over(&directory, options).await {
+                Reply::Yes => max_wait = MAX_WAIT,
+                Reply::Absent => {}
+                Reply::No(None) => return Err(in_use(&directory).into()),
+                Reply::No(Some(why)) => return Err(ClaimError::Conflict { path: directory, why }),
+            }
+            sleep(PAUSE).await;
+            acquired = acquire(&directory).await;
         }
-        Ok(claim)
     }
 
     /// Whether a process claims a directory.
-    pub(crate) fn is_made(directory: &Path) -> bool {
-        let file = File::open(file(directory));
-        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    #[must_use]
+    pub fn is_made(directory: &Path) -> bool {
+        let Ok(file) = File::open(file(directory)) else { return false };
+        // Dropped first.
+        let _listed = ListedDescriptor::new(&file);
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 }
 
@@ -72,19 +111,53 @@ fn file(directory: &Path) -> PathBuf {
     directory.join(OWN_DIRECTORY).join(FILE)
 }
 
-async fn is_in_use(directory: &Path) -> Result<bool, LockError> {
-    let path = directory.to_owned();
-    let acquired = tokio::task::spawn_blocking(move || DirectoryLock::acquire(&path).map(drop)).await;
-    match acquired.map_err(io::Error::other) {
-        Ok(Ok(())) => Ok(false),
-        Ok(Err(LockError::InUse { .. })) => Ok(true),
-        Ok(Err(error)) => Err(error),
-        Err(error) => Err(LockError::Unusable { path: directory.into(), error }),
+/// The error that names the process which uses a directory.
+fn in_use(directory: &Path) -> LockError {
+    match DirectoryLock::acquire(directory) {
+        Err(error) => error,
+        Ok(_) => LockError::InUse { path: directory.into(), holder: None },
     }
 }
 
-/// Asks the owner of a directory to hand it over. Returns whether it does.
-async fn is_handed_over(directory: &Path) -> bool {
-    let Ok(owner) = Client::connect(directory).await else { return false };
-    matches!(owner.call(&Call::HandOver, None).await, Ok((Answer::Done, _)))
+/// Locks the file, unless another process has.
+async fn try_lock(path: PathBuf) -> io::Result<Option<Claim>> {
+    let lock = move || {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Claim { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    };
+    tokio::task::spawn_blocking(lock).await.map_err(io::Error::other)?
+}
+
+/// Locks a directory for a moment, to find out whether it is in use.
+async fn acquire(directory: &Path) -> Result<(), LockError> {
+    let path = directory.to_owned();
+    let acquired = tokio::task::spawn_blocking(move || DirectoryLock::acquire(&path).map(drop)).await;
+    acquired.unwrap_or_else(|error| Err(LockError::Unusable { path: directory.into(), error: io::Error::other(error) }))
+}
+
+/// What the owner of a directory replies.
+enum Reply {
+    /// It hands the directory over.
+    Yes,
+    /// It keeps the directory, possibly because of a conflict.
+    No(Option<String>),
+    /// There is no owner that replies. It may be starting or stopping.
+    Absent,
+}
+
+async fn ask_to_hand_over(directory: &Path, options: &DirectoryOptions) -> Reply {
+    let owner = match Client::connect(directory).await {
+        Ok(owner) => owner,
+        Err(ConnectError::Final(_)) => return Reply::No(None),
+        Err(ConnectError::Absent(_) | ConnectError::Full(_)) => return Reply::Absent,
+    };
+    match owner.call(&Call::HandOver { options: options.clone() }, None).await {
+        Ok((Answer::Done, _)) => Reply::Yes,
+        Ok((Answer::NotHandedOver(why), _)) => Reply::No(why),
+        _ => Reply::Absent,
+    }
 }

@@ -37,6 +37,14 @@ pub enum AttachError {
         /// Which user.
         error: io::Error,
     },
+    /// The process that owned the directory has ended, and no other process has become the owner. This process does not take over.
+    #[error("the process that used {} has ended, and no other one answers: {error}", directory.display())]
+    Ended {
+        /// The directory.
+        directory: PathBuf,
+        /// Why no process can be attached to.
+        error: io::Error,
+    },
     /// Another process uses the directory, and does not share it.
     #[error("{in_use}; it cannot be attached to: {error}")]
     NotShared {

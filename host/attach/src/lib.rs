@@ -18,8 +18,10 @@ mod connection;
 mod error;
 #[cfg(test)]
 mod faulty_owner;
+mod handover;
 mod handshake;
 mod idle_connections;
+mod interruptible;
 mod listener;
 mod losses;
 mod messages;
@@ -34,7 +36,7 @@ mod socket_path;
 mod takeover;
 
 pub use calls::PolicyError;
-pub use claim::Claim;
+pub use claim::{Claim, ClaimError};
 pub use error::AttachError;
 pub use listener::Listener;
 pub use media_cache::open_descriptors;

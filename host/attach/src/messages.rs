@@ -87,7 +87,10 @@ pub(crate) enum Call {
     },
     RollbackPolicy,
     /// A process that has to own the directory claims it.
-    HandOver,
+    HandOver {
+        /// Its options.
+        options: DirectoryOptions,
+    },
 }
 
 impl Call {
@@ -125,6 +128,8 @@ pub(crate) enum Answer {
     Status(Box<WireStatus>),
     Health(#[serde(with = "HealthDef")] Health),
     Done,
+    /// The directory is not handed over, because of this conflict. Without one, the owner never does.
+    NotHandedOver(Option<String>),
     Policy(Box<PolicyStatus>),
     /// The policy was not replaced; the text says why.
     PolicyKept(String),

@@ -19,7 +19,7 @@ pub struct DirectoryOptions {
 /// An option that a process set explicitly, and that differs from the option of the directory's owner.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the option {name} is {ours}, but the process that owns the directory uses {theirs}; set the same value in both, or omit the option to \
+    "the option {name} is {ours}, but the process that owns the directory is configured with {theirs}; set the same value in both, or omit the option to \
      use that of the owner"
 )]
 pub struct OptionConflict {
@@ -87,7 +87,11 @@ mod tests {
         assert_eq!(DirectoryOptions::default().check(&owner), Ok(()));
         assert_eq!(DirectoryOptions::default().with("max-size-mb", 500).with("unknown", 1).check(&owner), Ok(()));
         let conflict = DirectoryOptions::default().with("policy", "sieve").check(&owner).unwrap_err();
-        assert!(conflict.to_string().starts_with("the option policy is sieve, but the process that owns the directory uses lru"));
+        assert!(
+            conflict
+                .to_string()
+                .starts_with("the option policy is sieve, but the process that owns the directory is configured with lru")
+        );
     }
 
     #[test]

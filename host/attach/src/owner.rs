@@ -36,7 +36,11 @@ pub(crate) enum Management {
     /// It remembers the policies that attached processes select.
     Remember(RememberedPolicy),
     /// It hands the directory over on request, and attaches.
-    HandOver(mpsc::Sender<()>),
+    HandOver {
+        requests: mpsc::Sender<()>,
+        /// The options that the user has set in this process.
+        explicit: DirectoryOptions,
+    },
     Nothing,
 }
 
@@ -52,8 +56,19 @@ impl Owner {
     fn remembered(&self) -> Option<&RememberedPolicy> {
         match &self.management {
             Management::Remember(remembered) => Some(remembered),
-            Management::HandOver(_) | Management::Nothing => None,
+            Management::HandOver { .. } | Management::Nothing => None,
         }
+    }
+
+    fn hand_over(&self, to: &DirectoryOptions) -> Answer {
+        let Management::HandOver { requests, explicit } = &self.management else { return Answer::NotHandedOver(None) };
+        // This process will attach, which must not fail.
+        if let Err(conflict) = explicit.check(to) {
+            return Answer::NotHandedOver(Some(conflict.to_string()));
+        }
+        // If this fails, an earlier request is being carried out.
+        let _ = requests.try_send(());
+        Answer::Done
     }
 
     pub fn new(cache: MediaCache, options: DirectoryOptions, management: Management) -> Self {
@@ -184,16 +199,7 @@ impl Owner {
                 };
                 Ok((policy_answer(swap_policy(cache, spec, component, self.remembered()).await), None))
             }
-            Call::HandOver => match &self.management {
-                Management::HandOver(requests) => {
-                    // If this fails, an earlier request is being carried out.
-                    let _ = requests.try_send(());
-                    Ok((Answer::Done, None))
-                }
-                Management::Remember(_) | Management::Nothing => {
-                    Err(FetchError::Other("this process keeps the directory".into()).into())
-                }
-            },
+            Call::HandOver { options } => Ok((self.hand_over(&options), None)),
             Call::RollbackPolicy => Ok((policy_answer(rollback_policy(cache, self.remembered()).await), None)),
         }
     }

@@ -61,6 +61,7 @@ impl SharedCache {
             compiled: Mutex::default(),
             state: RwLock::new(State::Closed),
             changing: tokio::sync::Mutex::default(),
+            interruptions: watch::Sender::new(0),
             closing: watch::Sender::new(false),
         });
         shared.enter(Instant::now(), None).await?;

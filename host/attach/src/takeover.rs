@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime};
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use media_cache::{Builder, CacheError, DirectoryLock, LockError, MediaCache, OpenError, Outage, PreparedCache};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -15,6 +13,7 @@ use crate::claim::Claim;
 use crate::client::Client;
 use crate::error::AttachError;
 use crate::handshake::ConnectError;
+use crate::interruptible::Interruptible;
 use crate::listener::Listener;
 use crate::options::DirectoryOptions;
 use crate::owner::Management;
@@ -27,8 +26,11 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// and the owner may not have noticed that yet.
 const MAX_REPLACEMENT: Duration = Duration::from_secs(5);
 
+/// The least time to wait for a process that is expected to become the owner.
+const MIN_WAIT_FOR_OWNER: Duration = Duration::from_secs(10);
+
 /// The pause after taking over the directory or listening in it has failed.
-const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) type Configure = dyn Fn(&DirectoryOptions) -> Result<Builder, Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
 
@@ -44,6 +46,8 @@ pub(crate) struct Shared {
     pub state: RwLock<State>,
     /// Locked while the state changes.
     pub changing: tokio::sync::Mutex<()>,
+    /// Changes when the owner's downloads in progress are given up, so that the next owner can repeat them.
+    pub interruptions: watch::Sender<u64>,
     /// Whether the cache is being closed, which ends a takeover in progress.
     pub closing: watch::Sender<bool>,
 }
@@ -77,6 +81,15 @@ impl Shared {
         std::mem::replace(&mut *self.state.write().unwrap_or_else(PoisonError::into_inner), state)
     }
 
+    /// Whether this process no longer owns the directory as it did with this listener, and the cache was not closed.
+    pub fn has_changed_since(&self, owner: &Arc<tokio::sync::Mutex<Option<Listener>>>) -> bool {
+        match self.state() {
+            State::Owner(_, current) => !Arc::ptr_eq(&current, owner),
+            State::Closed => false,
+            State::Attached(_) | State::HandedOver => true,
+        }
+    }
+
     /// Takes over from the owner to which `client` was connected, or attaches to the one that does. Returns immediately if that has happened
     /// already.
     pub async fn replace(self: &Arc<Self>, client: &Arc<Client>) -> Result<(), CacheError> {
@@ -89,7 +102,7 @@ impl Shared {
     }
 
     /// Like [`enter`](Self::enter), until the cache is closed.
-    async fn enter_unless_closed(
+    pub async fn enter_unless_closed(
         self: &Arc<Self>,
         (since, time): (Instant, SystemTime),
         previous: Option<&Client>,
@@ -102,47 +115,6 @@ impl Shared {
             entered = self.enter(since, previous) => {
                 entered.map_err(|error| CacheError::Unavailable(Outage { reason: error.to_string(), since: time }))
             }
-        }
-    }
-
-    /// Hands the directory over to a process that claims it, and attaches to that process.
-    fn hand_over(self: Arc<Self>) -> BoxFuture<'static, ()> {
-        // A type of its own, since this is part of a cycle.
-        async move { self.hand_over_and_attach().await }.boxed()
-    }
-
-    async fn hand_over_and_attach(self: &Arc<Self>) {
-        let changing = self.changing.lock().await;
-        if !matches!(self.state(), State::Owner(..)) {
-            return;
-        }
-        tracing::info!("handing {} over to a process that claims it", self.directory.display());
-        if let State::Owner(cache, listener) = self.set(State::HandedOver) {
-            if let Some(listener) = listener.lock().await.take() {
-                listener.stop().await;
-            }
-            if let Err(error) = cache.close().await {
-                tracing::warn!("{} was not closed cleanly before it was handed over: {error}", self.directory.display());
-            }
-        }
-        drop(changing);
-        while let Err(error) = self.resume().await {
-            if matches!(error, CacheError::Closed) {
-                return;
-            }
-            tracing::warn!("cannot attach to {} after it was handed over: {error}", self.directory.display());
-            tokio::time::sleep(FAILURE_PAUSE).await;
-        }
-    }
-
-    /// Attaches to the process to which the directory was handed over, or takes it back if that process has ended. Returns immediately if that
-    /// has happened already.
-    pub async fn resume(self: &Arc<Self>) -> Result<(), CacheError> {
-        let since = (Instant::now(), SystemTime::now());
-        let _changing = self.changing.lock().await;
-        match self.state() {
-            State::HandedOver => self.enter_unless_closed(since, None).await,
-            _ => Ok(()),
         }
     }
 
@@ -159,7 +131,15 @@ impl Shared {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
-            if Claim::is_made(&self.directory) && since.elapsed() < self.sharing.max_wait {
+            let is_waiting = match previous {
+                // A process that uses the directory only for a moment does not take over.
+                Some(_) if !self.sharing.is_shared => true,
+                _ => Claim::is_made(&self.directory),
+            };
+            if is_waiting {
+                if since.elapsed() > self.max_wait_for_owner() {
+                    return Err(AttachError::Ended { directory: self.directory.clone(), error });
+                }
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
@@ -173,6 +153,11 @@ impl Shared {
                 opened => return opened,
             }
         }
+    }
+
+    /// How long to wait for a process that is expected to become the owner, such as a service that is being restarted.
+    fn max_wait_for_owner(&self) -> Duration {
+        self.sharing.max_wait.max(MIN_WAIT_FOR_OWNER)
     }
 
     fn attach(self: &Arc<Self>, client: Client) -> Result<(), AttachError> {
@@ -215,7 +200,8 @@ impl Shared {
     /// Listens for other processes, and hands the directory over if one of them claims it.
     fn listen(self: &Arc<Self>, cache: &MediaCache, options: DirectoryOptions) -> io::Result<Listener> {
         let (requests, mut requested) = mpsc::channel(1);
-        let listener = Listener::start_with(cache.clone(), options, Management::HandOver(requests))?;
+        let management = Management::HandOver { requests, explicit: self.sharing.options.clone() };
+        let listener = Listener::start_with(cache.clone(), options, management)?;
         let shared = Arc::downgrade(self);
         tokio::spawn(async move {
             // There is no request if the listener is dropped.
@@ -246,7 +232,14 @@ impl Shared {
         let compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner).take();
         let compiled = compiled.filter(|(of, _)| *of == options).map(|(_, builder)| builder);
         let builder = compiled.map_or_else(|| (self.configure)(&options), Ok).map_err(AttachError::Configure)?;
-        Ok((builder.directory(&self.directory).prepare()?, options))
+        let interruptions = self.interruptions.clone();
+        let builder = builder.downloader_layer(move |downloader| Arc::new(Interruptible::new(downloader, interruptions)));
+        let prepared = builder.directory(&self.directory).prepare()?;
+        // The claim may have been made after this was begun.
+        if Claim::is_made(&self.directory) {
+            return Err(OpenError::Lock(LockError::InUse { path: self.directory.clone(), holder: None }).into());
+        }
+        Ok((prepared, options))
     }
 }
 

@@ -140,7 +140,7 @@ impl Cli {
                 Command::Stats(stats) => stats.run(&settings).await,
                 Command::Verify(verify) => verify.run(),
                 Command::Export(export) => export.run(),
-                Command::Import(import) => import.run().await,
+                Command::Import(import) => import.run(&settings).await,
                 Command::Simulate(simulate) => simulate.run(),
                 Command::Policy(policy) => policy.run(&settings).await,
                 Command::Component(component) => component.run().await,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use media_cache::{DirectoryLock, defaults};
+use media_cache_attach::Claim;
 use media_cache_maintenance::EntryDirectory;
 
 use crate::config::ConfigurationFile;
@@ -42,7 +43,7 @@ impl CacheDirectory {
     /// Returns an error with a message for the user.
     pub fn owned(&self) -> anyhow::Result<(EntryDirectory, DirectoryLock)> {
         let directory = self.existing()?;
-        Ok((directory, DirectoryLock::acquire(&self.dir)?))
+        Ok((directory, self.lock()?))
     }
 
     /// Opens the directory for adding entries, with its lock. It is created if it does not exist.
@@ -50,7 +51,17 @@ impl CacheDirectory {
     /// # Errors
     /// Returns an error with a message for the user.
     pub fn created(&self) -> anyhow::Result<(EntryDirectory, DirectoryLock)> {
-        let lock = DirectoryLock::acquire(&self.dir)?;
+        let lock = self.lock()?;
         Ok((EntryDirectory::existing(&self.dir)?, lock))
+    }
+
+    fn lock(&self) -> anyhow::Result<DirectoryLock> {
+        let lock = DirectoryLock::acquire(&self.dir)?;
+        anyhow::ensure!(
+            !Claim::is_made(&self.dir),
+            "a service is starting in {}; try again when it has started",
+            self.dir.display()
+        );
+        Ok(lock)
     }
 }

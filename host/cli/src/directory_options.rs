@@ -9,8 +9,24 @@ use media_cache_attach::{DirectoryOptions, SharedCache};
 use crate::config::{Setting, Settings};
 
 /// The names of these options.
-const NAMES: [&str; 8] =
-    ["component", "durability", "gif", "key-rules", "max-memory-items", "max-memory-mb", "max-size-mb", "policy"];
+const NAMES: [&str; 16] = [
+    "component",
+    "durability",
+    "gif",
+    "gif-max-frames",
+    "gif-max-mb",
+    "gif-max-megapixels",
+    "gif-max-pixels",
+    "gif-max-seconds",
+    "gif-max-side",
+    "gif-max-video-mb",
+    "key-rules",
+    "max-memory-items",
+    "max-memory-mb",
+    "max-size-mb",
+    "policy",
+    "transcoder",
+];
 
 /// The value of an option that has none, such as an empty list.
 const NONE: &str = "none";

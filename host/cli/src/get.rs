@@ -48,7 +48,7 @@ impl Get {
             );
         }
         let cannot_get = || format!("cannot get {}", self.url);
-        if let Some(service) = self.service.client()? {
+        if let Some(service) = self.service.client(settings)? {
             let bar = progress::spinner();
             let got = service.get(&self.url, &bar).await;
             bar.finish_and_clear();
@@ -71,7 +71,14 @@ impl Get {
             Err(error) => Err(error),
         };
         bar.finish_and_clear();
-        let media = got.with_context(cannot_get)?;
+        let media = match got {
+            Ok(media) => media,
+            Err(error) => {
+                // The first error is the one to report.
+                let _ = cache.close().await;
+                return Err(anyhow::Error::from(error).context(cannot_get()));
+            }
+        };
         let (mimetype, filename) = (media.mimetype().to_owned(), media.filename().to_owned());
         let source = match media.source {
             Source::Origin => "origin",
@@ -80,8 +87,10 @@ impl Get {
         };
         let key = key_in(&cache, &self.url);
         let written = Got { key, mimetype, filename, body: media.body, source }.write(file.as_deref(), self.json).await;
-        cache.close().await?;
-        written
+        let closed = cache.close().await;
+        let written = written?;
+        closed?;
+        Ok(written)
     }
 }
 

@@ -12,6 +12,7 @@ use indicatif::HumanBytes;
 use media_cache_maintenance::{Destination, DirectoryImport, ImportError, ImportEvent, ImportSummary, Limits, import};
 use serde_json::json;
 
+use crate::config::Settings;
 use crate::directory::CacheDirectory;
 use crate::ingest::BodyLimit;
 use crate::service_import::ServiceImport;
@@ -42,10 +43,11 @@ pub struct Import {
 }
 
 impl Import {
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
+    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Handle::current();
         // The import blocks on the archive, the disk and the service.
-        tokio::task::spawn_blocking(move || match self.service.client()? {
+        let service = self.service.client(settings)?;
+        tokio::task::spawn_blocking(move || match service {
             Some(service) => self.run_into(&mut ServiceImport::new(service, runtime)),
             None => {
                 let (directory, _lock) = self.directory.created()?;

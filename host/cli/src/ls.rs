@@ -30,8 +30,9 @@ impl Ls {
     pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         let cache = Arc::new(self.storage).used(&self.service, settings).await?;
         let listed = list(&cache, self.json).await;
-        cache.close().await?;
+        let closed = cache.close().await;
         listed?;
+        closed?;
         Ok(ExitCode::SUCCESS)
     }
 }

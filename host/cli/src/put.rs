@@ -63,7 +63,7 @@ impl Put {
         let filename = filename.unwrap_or_else(|| filename_for(None, &url, &mimetype));
         let (cache_control, validators) = (CacheControl::default(), Validators::default());
         let media = FetchedMedia { body, mimetype, filename, cache_control, validators };
-        let document = match self.service.client()? {
+        let document = match self.service.client(settings)? {
             Some(service) => service.put(&self.url, media).await?,
             None => put(Arc::new(self.store), settings, &self.url, media).await?,
         };
@@ -84,13 +84,14 @@ async fn put(store: Arc<StoreOptions>, settings: &Settings, url: &str, media: Fe
     let cache = store.open(settings, &bar).await?;
     let put = cache.put(url, media).await;
     bar.finish_and_clear();
+    let key = key_in(&cache, url);
+    let closed = cache.close().await;
     let PutOutcome { media, known, not_stored } = put?;
+    closed?;
     if let Some(why) = &not_stored {
         anyhow::bail!("nothing was stored for {url}: {}", media_cache::describe(why));
     }
     let (mimetype, filename, size) = (media.mimetype(), media.filename(), media.body.len());
-    let key = key_in(&cache, url);
-    cache.close().await?;
     Ok(json!({ "url": key, "known": known, "mimetype": mimetype, "filename": filename, "size": size }))
 }
 

@@ -23,8 +23,9 @@ impl Refresh {
     pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         let cache = self.cache.connect(settings).await?;
         let refreshed = cache.refresh(&self.url).await;
-        cache.close().await?;
+        let closed = cache.close().await;
         output::document(&refreshed?, self.cache.json, describe)?;
+        closed?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -42,7 +42,7 @@ impl Rm {
     pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         let Self { urls, selection, yes, json, service, directory, key_rules } = self;
         let filter = selection.filter();
-        let service = service.client()?;
+        let service = service.client(settings)?;
         if matches!(filter, Some(EntryFilter::All)) && !yes {
             let place =
                 service.as_ref().map_or_else(|| directory.dir.display().to_string(), |service| service.address().to_string());
@@ -56,10 +56,13 @@ impl Rm {
             Some(filter) => target.remove_matching(&filter, json).await,
             None => target.remove(&urls, &key_rules, json).await,
         };
-        if let Target::Used(cache) = target {
-            cache.close().await?;
-        }
-        code
+        let closed = match target {
+            Target::Used(cache) => cache.close().await,
+            Target::Files(..) => Ok(()),
+        };
+        let code = code?;
+        closed?;
+        Ok(code)
     }
 }
 

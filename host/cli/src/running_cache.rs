@@ -39,16 +39,21 @@ pub enum RunningCache {
 }
 
 impl RunningCacheOptions {
-    /// Connects to the service that is named; or else to the process that owns the directory; or else to the service at the default address.
+    /// Connects to the service that is named; or else to the process that owns the directory; or else, if no directory is named either, to
+    /// the service at the default address.
     ///
     /// # Errors
     /// Returns an error with a message for the user.
     pub async fn connect(&self, settings: &Settings) -> anyhow::Result<RunningCache> {
-        if let Some(service) = self.service.client()? {
+        if let Some(service) = self.service.client(settings)? {
             return Ok(RunningCache::Service(service));
         }
         match attach::to_owner(&self.directory.dir, settings).await? {
             Some(cache) => Ok(RunningCache::Directory(cache)),
+            None if !settings.is_default("dir") => {
+                let directory = self.directory.dir.display();
+                anyhow::bail!("no process uses the cache in {directory}; start a service there, or name one with --server")
+            }
             None => {
                 let default = service_address(DEFAULT_SERVER).map_err(anyhow::Error::msg)?;
                 Ok(RunningCache::Service(self.service.client_or(default)?))

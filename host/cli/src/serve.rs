@@ -160,8 +160,17 @@ impl Serve {
             metrics: &metrics,
             request_log: &request_log,
         };
-        let claim = Claim::take(self.storage.dir()).await?;
-        let prepared = self.prepare(components?, &remembered, &shared)?;
+        let components = components?;
+        // If the policy cannot be used, that is found out before the directory is taken from another process.
+        if !remembered.policy.recall().is_some_and(|policy| policy.compile(components.engine.policies()).is_ok()) {
+            self.storage.policy.compile(components.engine.policies()).map_err(UnusablePolicy)?;
+        }
+        let directory_options = directory_options::effective(&settings);
+        let claim = tokio::select! {
+            claim = Claim::take(self.storage.dir(), &directory_options) => claim?,
+            () = signals.stop_requested() => return Ok(ExitCode::SUCCESS),
+        };
+        let prepared = self.prepare(components, &remembered, &shared)?;
         announce(announcement).await;
 
         let (loaded, loading) = watch::channel(None);
@@ -186,7 +195,6 @@ impl Serve {
             spool,
             via,
         };
-        let directory_options = directory_options::effective(&settings);
         let extras = Extras {
             remembered: Some(remembered.policy.clone()),
             remembered_component: Some(remembered.component.clone()),

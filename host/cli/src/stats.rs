@@ -26,11 +26,13 @@ impl Stats {
     pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         let cache = Arc::new(self.storage).used(&self.service, settings).await?;
         let document = cache.stats().await;
-        cache.close().await?;
+        let closed = cache.close().await;
+        let document = document?;
+        closed?;
         if self.json {
-            output::json_value(&document?)?
+            output::json_value(&document)?
         } else {
-            output::json_document(&document?)?
+            output::json_document(&document)?
         }
         Ok(ExitCode::SUCCESS)
     }

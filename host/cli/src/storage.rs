@@ -46,7 +46,7 @@ pub struct Storage {
 /// The policy cannot be used. Everything else may be valid.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct UnusablePolicy(ComponentError);
+pub struct UnusablePolicy(pub ComponentError);
 
 impl Storage {
     /// The path of the directory.
@@ -131,7 +131,7 @@ impl Storage {
     /// # Errors
     /// Returns an error with a message for the user.
     pub async fn used(self: &Arc<Self>, service: &ServiceOption, settings: &Settings) -> anyhow::Result<UsedCache> {
-        if let Some(service) = service.client()? {
+        if let Some(service) = service.client(settings)? {
             return Ok(UsedCache::Service(service));
         }
         self.directory.existing()?;

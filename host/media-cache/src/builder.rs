@@ -56,6 +56,8 @@ use crate::watchdog::MAX_SILENCE;
 /// The length of the queue of requests to the driver thread. While it is full, callers wait until there is room.
 const QUEUE: usize = 1024;
 
+type DownloaderLayer = Box<dyn FnOnce(Arc<dyn Downloader>) -> Arc<dyn Downloader> + Send>;
+
 /// Configures a [`MediaCache`] and opens it.
 ///
 /// Options that are not set have the defaults of `options` in `wit/cache/cache.wit`; see also [`defaults`](crate::defaults).
@@ -64,6 +66,7 @@ pub struct Builder {
     directory: Option<PathBuf>,
     options: Options,
     downloader: Option<Arc<dyn Downloader>>,
+    downloader_layer: Option<DownloaderLayer>,
     transcoder: Option<Arc<dyn Transcoder>>,
     clock: Option<Arc<dyn Clock>>,
     engine: Option<Engine>,
@@ -206,6 +209,13 @@ impl Builder {
     #[must_use]
     pub fn downloader(self, downloader: impl Downloader) -> Self {
         self.shared_downloader(Arc::new(downloader))
+    }
+
+    /// A function that wraps the downloader, whether it is the built-in one or another. The last function applies.
+    #[must_use]
+    pub fn downloader_layer(mut self, layer: impl FnOnce(Arc<dyn Downloader>) -> Arc<dyn Downloader> + Send + 'static) -> Self {
+        self.downloader_layer = Some(Box::new(layer));
+        self
     }
 
     /// A downloader that other caches may share.
@@ -416,6 +426,10 @@ impl Builder {
         // Called here and not on the driver thread, since this is the caller's code, which may be slow or panic.
         let accepted_types = transcoder.accepted_types();
         let downloader = self.downloader.map_or_else(|| built_in::downloader(spool, accepted_types.clone()), Ok)?;
+        let downloader = match self.downloader_layer {
+            Some(layer) => layer(downloader),
+            None => downloader,
+        };
         let pass_through = PassThrough {
             downloader: downloader.clone(),
             transcoder: transcoder.clone(),

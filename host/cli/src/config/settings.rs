@@ -60,6 +60,11 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Whether the value is an argument.
+    pub fn is_flag(&self) -> bool {
+        self.source == Source::Flag
+    }
+
     /// Whether the value is the default because no other is set.
     pub fn is_default(&self) -> bool {
         self.source == Source::Default
@@ -88,6 +93,11 @@ impl Settings {
     /// All settings, in the order of the help.
     pub fn iter(&self) -> impl Iterator<Item = &Setting> {
         self.settings.iter()
+    }
+
+    /// Whether an option has its default because no other value is set.
+    pub fn is_default(&self, name: &str) -> bool {
+        self.iter().any(|setting| setting.name == name && setting.is_default())
     }
 
     /// The file, if there is one.

@@ -13,6 +13,13 @@ use crate::config::redact;
 #[derive(Debug)]
 pub struct UsageError(String);
 
+impl UsageError {
+    /// An error with this message.
+    pub fn new(message: String) -> Self {
+        Self(message)
+    }
+}
+
 impl std::error::Error for UsageError {}
 
 impl fmt::Display for UsageError {
