@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 #: What the source distribution contains, relative to the root of the repository. Cargo needs every member of the workspace.
 SOURCES = ["Cargo.lock", "Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "bench/compare/servers", "guest", "host", "python", "tests", "wit"]
 
-#: The names of files and directories that it does not contain. `data` is only read by tests.
+#: The names of files and directories that it does not contain, besides hidden ones. `data` is only read by tests.
 OMITTED = {"__pycache__", "data", "prebuilt", "target"}
 
 #: What differs in its `pyproject.toml`, which is in the root and no longer needs this backend.
@@ -53,7 +53,8 @@ def build_sdist(sdist_directory, config_settings=None):
 
 
 def _filter(member):
-    if pathlib.PurePath(member.name).name in OMITTED:
+    name = pathlib.PurePath(member.name).name
+    if name in OMITTED or name.startswith("."):
         return None
     member.uid = member.gid = 0
     member.uname = member.gname = ""
