@@ -17,7 +17,7 @@ const TOOLS: &str = "target/policy-tools";
 /// Creates a project, builds it as its README says, and checks that the policy passes all checks, with each order of the queue. `installed`
 /// is the directory that the README's commands create to install packages, and `program` is one of these.
 fn builds_and_passes(language: &str, installed: &str, program: &str) {
-    let packages = workspace_path(&format!("{TOOLS}/{language}/{installed}"));
+    let packages = workspace_path(format!("{TOOLS}/{language}/{installed}"));
     if skip::unless(packages.join(program).exists(), &format!("{TOOLS}, which .ci/run installs")) {
         return;
     }
@@ -66,7 +66,7 @@ fn documented_policies_are_those_of_the_templates() {
         .collect();
     assert_eq!(documented.len(), files.len());
     for (file, documented) in files.iter().zip(documented) {
-        let template = workspace_file(&format!("host/cli/templates/policy/{file}")).replace("{{name}}", "mine");
+        let template = workspace_file(format!("host/cli/templates/policy/{file}")).replace("{{name}}", "mine");
         assert_eq!(documented, template.trim_end(), "docs/policies.md differs from {file}");
         assert!(documented.lines().count() < 60, "{file} is too long for the page");
     }

@@ -9,9 +9,21 @@ use crate::blocks::pages;
 /// The page with the options of all commands, which a test compares with the program.
 const HELP: &str = "docs/cli.md";
 
-/// Options of other programs: cargo, curl, podman and ffmpeg.
-const FOREIGN: [&str; 8] =
-    ["--bench", "--data-urlencode", "--profile", "--release", "--stop-timeout", "--target", "--user-agent", "--workspace"];
+/// Options of other programs: cargo, curl, podman, ffmpeg, componentize-py and jco.
+const FOREIGN: [&str; 12] = [
+    "--bench",
+    "--data-urlencode",
+    "--disable",
+    "--locked",
+    "--package",
+    "--profile",
+    "--release",
+    "--stop-timeout",
+    "--stub-wasi",
+    "--target",
+    "--user-agent",
+    "--workspace",
+];
 
 /// The options in a text, such as `--dir`.
 fn options(text: &str) -> BTreeSet<&str> {
