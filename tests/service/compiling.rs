@@ -1,5 +1,7 @@
 //! Uploaded policies that are expensive to compile, and uploads that clients abandon.
 
+use std::time::SystemTime;
+
 use http::Method;
 use media_cache::embedded;
 use media_cache_test_support::http_client::{ADMIN_TOKEN, HttpResponse, send};
@@ -74,7 +76,10 @@ async fn policy_that_is_too_costly_to_compile_is_refused_with_the_limit() {
 async fn policy_compiled_in_a_child_process_becomes_active() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--policy", "sieve"]).await;
-    let put = put_policy(&service, costly(10, 10)).await;
+    // A component that no test has uploaded before, since compiled ones are kept.
+    let started = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos().to_string();
+    let new = [costly(10, 10), section(0, &[&number(started.len())[..], started.as_bytes()].concat())].concat();
+    let put = put_policy(&service, new).await;
     assert_eq!((put.status, &put.json()["name"]), (200, &"lru".into()), "{}", put.text());
     let invalid = [lru(), &section(1, b"\0asm\x01\0\0\0\x0a\x01\x07")].concat();
     assert_eq!(put_policy(&service, invalid).await.code(), "unfit-policy");
