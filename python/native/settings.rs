@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use media_cache::gif::ConvertGifs;
 use media_cache::http::{AccessRules, HttpDownloader, HttpOptions, OriginHeader};
-use media_cache::{Builder, Durability, Engine, FreeSpaceFloor, MediaCache, PolicySpec, defaults, spool_in};
+use media_cache::{Builder, Durability, Engine, FreeSpaceFloor, KeyRules, MediaCache, PolicySpec, defaults, spool_in};
 use media_cache_attach::DirectoryOptions;
 use pyo3::prelude::*;
 
@@ -31,7 +31,7 @@ pub(crate) struct Settings {
 }
 
 /// The names of the options of a directory, with their defaults.
-fn defaults() -> [(&'static str, String); 6] {
+fn defaults() -> [(&'static str, String); 7] {
     [
         ("max-size-mb", (defaults::MAX_DISK_BYTES.get() / MIB).to_string()),
         ("max-memory-items", defaults::MAX_MEMORY_ITEMS.to_string()),
@@ -39,6 +39,7 @@ fn defaults() -> [(&'static str, String); 6] {
         ("policy", PolicySpec::default().to_string()),
         ("durability", "none".into()),
         ("gif", "always".into()),
+        ("key-rules", "none".into()),
     ]
 }
 
@@ -62,6 +63,14 @@ fn value<T: FromStr<Err: Into<AnyError>>>(options: &DirectoryOptions, name: &str
     text.parse().map_err(|error: T::Err| format!("{name} is {text}: {}", error.into()).into())
 }
 
+/// The rules that say which URLs share an entry.
+fn key_rules(options: &DirectoryOptions) -> Result<KeyRules, AnyError> {
+    match options.get("key-rules") {
+        None | Some("none") => Ok(KeyRules::default()),
+        Some(_) => value(options, "key-rules"),
+    }
+}
+
 /// One of several words.
 fn word<T: Copy>(options: &DirectoryOptions, name: &str, words: &[(&str, T)]) -> Result<T, AnyError> {
     let text: String = value(options, name)?;
@@ -78,6 +87,7 @@ impl Settings {
         let max_size_mb: NonZeroU64 = value(options, "max-size-mb")?;
         let mebibyte = NonZeroU64::MIN.saturating_mul(NonZeroU64::new(MIB).unwrap_or(NonZeroU64::MIN));
         let mut builder = MediaCache::builder()
+            .key_rules(key_rules(options)?)
             .max_disk_bytes(max_size_mb.saturating_mul(mebibyte))
             .max_memory_items(value(options, "max-memory-items")?)
             .max_memory_bytes(value::<u64>(options, "max-memory-mb")?.saturating_mul(MIB))

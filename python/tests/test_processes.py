@@ -78,6 +78,33 @@ def test_explicit_option_that_differs_from_that_of_the_owner_is_an_error(tmp_pat
     run(main())
 
 
+def test_key_rules_of_the_owner_apply_in_all_processes_and_after_a_takeover(tmp_path, run, png):
+    rules = """
+    async def main(_):
+        cache = MediaCache(%r, key_rules="discord")
+        await cache.ensure_loaded()
+        say(cache.role)
+        sys.stdin.readline()
+    """ % str(tmp_path)
+    owner = start(rules, tmp_path)
+    assert owner.stdout.readline() == "owner\n"
+    attachment = "https://cdn.discordapp.com/attachments/1/2/a.png?ex="
+
+    async def main():
+        with pytest.raises(OptionConflictError) as raised:
+            await MediaCache(tmp_path, key_rules="fragments").ensure_loaded()
+        assert (raised.value.ours, raised.value.theirs) == ("fragments", "discord")
+        async with MediaCache(tmp_path) as cache:
+            await cache.put(attachment + "1", png, "image/png", "a.png")
+            assert await cache.get(attachment + "2") == (png, "image/png", "a.png")
+            owner.kill()
+            assert await cache.get(attachment + "3") == (png, "image/png", "a.png")
+            assert cache.role == "owner"
+
+    run(main())
+    owner.wait()
+
+
 def test_attached_process_takes_over_within_a_second_of_a_kill(tmp_path, run, png, owner):
     async def main():
         async with MediaCache(tmp_path) as cache:

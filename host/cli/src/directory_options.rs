@@ -60,8 +60,8 @@ pub fn key_in(cache: &SharedCache, url: &str) -> String {
     if let Some(cache) = cache.owned() {
         return cache.key(url).into_owned();
     }
-    let rules = cache.options().get("key-rules").map(|rules| rules.split(',').flat_map(str::parse::<KeyRules>).collect());
-    rules.unwrap_or_else(KeyRules::default).key(url).into_owned()
+    let rules = cache.options().get("key-rules").and_then(|rules| rules.parse::<KeyRules>().ok());
+    rules.unwrap_or_default().key(url).into_owned()
 }
 
 /// A value that means the same in a process with another working directory.

@@ -51,6 +51,7 @@ pub struct Put {
 
 impl Put {
     pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+        let service = self.service.client(settings)?;
         let url = Url::parse(&self.url).with_context(|| format!("{} is not a URL", self.url))?;
         let limit = self.store.ingest.max_body_bytes();
         let body = body(&self.file, limit).await.with_context(|| format!("cannot read {}", self.file.display()))?;
@@ -63,7 +64,7 @@ impl Put {
         let filename = filename.unwrap_or_else(|| filename_for(None, &url, &mimetype));
         let (cache_control, validators) = (CacheControl::default(), Validators::default());
         let media = FetchedMedia { body, mimetype, filename, cache_control, validators };
-        let document = match self.service.client(settings)? {
+        let document = match service {
             Some(service) => service.put(&self.url, media).await?,
             None => put(Arc::new(self.store), settings, &self.url, media).await?,
         };

@@ -162,8 +162,9 @@ impl Serve {
         };
         let components = components?;
         // If the policy cannot be used, that is found out before the directory is taken from another process.
-        if !remembered.policy.recall().is_some_and(|policy| policy.compile(components.engine.policies()).is_ok()) {
-            self.storage.policy.compile(components.engine.policies()).map_err(UnusablePolicy)?;
+        let policies = components.engine.policies();
+        if remembered.policy.recall().is_none_or(|policy| policy.compile(policies).is_err()) {
+            self.storage.policy.compile(policies).map_err(UnusablePolicy)?;
         }
         let directory_options = directory_options::effective(&settings);
         let claim = tokio::select! {

@@ -117,6 +117,7 @@ class MediaCache(_native.Cache):
         policy: str = _default_str("policy"),
         durability: str = _default_str("durability"),
         gif: str = _default_str("gif"),
+        key_rules: str = _default_str("key-rules"),
         max_body_mb: int = 100,
         allow_addresses: Iterable[str] = (),
         headers: Mapping[str, str] | None = None,
@@ -124,8 +125,8 @@ class MediaCache(_native.Cache):
     ) -> Self:
         """Remembers the options. This does not touch the directory.
 
-        ``max_size_mb``, ``max_memory_items``, ``max_memory_mb``, ``policy``, ``durability`` and ``gif`` are options of the directory. The
-        others apply to downloads of the built-in downloader while this process owns the directory: the largest body, addresses that may be
+        ``max_size_mb``, ``max_memory_items``, ``max_memory_mb``, ``policy``, ``durability``, ``gif`` and ``key_rules`` (which URLs share an
+        entry, such as ``discord,*.example.org:sig``) are options of the directory. The others apply to downloads of the built-in downloader while this process owns the directory: the largest body, addresses that may be
         fetched from although they are not public (``127.0.0.1``, ``10.0.0.0/8``), headers of the requests, and how long failed downloads are
         remembered. Credentials need a host, and are sent to it over https: ``{"example.org=Authorization": "Bearer …"}``.
         """
@@ -136,6 +137,7 @@ class MediaCache(_native.Cache):
             "policy": policy,
             "durability": durability,
             "gif": gif,
+            "key-rules": key_rules,
         }
         explicit = {name: value for name, value in given.items() if not isinstance(value, (_DefaultInt, _DefaultStr))}
         for name, value in explicit.items():
@@ -180,7 +182,7 @@ class MediaCache(_native.Cache):
 
 
 def _check(name: str, value: object) -> None:
-    if isinstance(value, str) == (name in ("policy", "durability", "gif")) and not isinstance(value, bool):
+    if isinstance(value, str) == (name in ("policy", "durability", "gif", "key-rules")) and not isinstance(value, bool):
         if isinstance(value, (str, int)) and (isinstance(value, str) or value >= (name == "max-size-mb")):
             return
     raise ValueError(f"{name.replace('-', '_')}: {value!r} is not a valid value")
