@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod bound;
 mod command;
 mod command_errors;
 mod counts;
+mod exhaustive;
 mod generated;
 mod oracles;
 mod process;

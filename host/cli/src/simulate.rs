@@ -11,7 +11,7 @@ use clap::Args;
 use indicatif::BinaryBytes;
 use media_cache::policy::PolicyEngine;
 use media_cache::{PolicySpec, embedded};
-use media_cache_simulator::{self as simulator, Job, Outcome, Trace};
+use media_cache_simulator::{self as simulator, Job, LowerBound, Outcome, Trace};
 use serde_json::{Map, Value, json};
 
 use crate::capacity::Capacity;
@@ -33,6 +33,9 @@ pub struct Simulate {
     /// policies
     #[arg(long, value_name = "POLICY")]
     policy: Vec<PolicySpec>,
+    /// Add a lower bound on the misses of any policy, even one that knows the future, for each capacity
+    #[arg(long)]
+    bound: bool,
     /// Print the exact counts, as JSON
     #[arg(long)]
     json: bool,
@@ -58,12 +61,17 @@ impl Simulate {
         let outcomes = simulator::run(&engine, &trace, &jobs, threads, &|done| bar.inc(done));
         bar.finish_and_clear();
         let outcomes = outcomes?;
+        let bounds = if self.bound { simulator::lower_bounds(&trace, &self.capacities()) } else { Vec::new() };
         if let Some(file) = &self.plot {
-            let svg = simulator::plot(&outcomes, label)?;
+            let svg = simulator::plot(&outcomes, &bounds, label)?;
             let written = user_files::create_file(file.path()).and_then(|mut out| out.write_all(svg.as_bytes()));
             written.with_context(|| format!("cannot write {}", file.path().display()))?;
         }
-        let printed = if self.json { output::json_document(&as_json(&outcomes)) } else { output::lines(as_table(&outcomes)) };
+        let printed = if self.json {
+            output::json_document(&as_json(&outcomes, &bounds))
+        } else {
+            output::lines(as_table(&outcomes, &bounds))
+        };
         let mut code = ExitCode::SUCCESS;
         for outcome in &outcomes {
             if let Some(fault) = &outcome.fault {
@@ -83,11 +91,16 @@ impl Simulate {
         let built_in = || embedded::policy_names().into_iter().map(PolicySpec::built_in).collect();
         let specs = if self.policy.is_empty() { built_in() } else { self.policy.clone() };
         let choices = specs.iter().map(|spec| spec.choose(engine)).collect::<Result<Vec<_>, _>>()?;
+        let all = |capacity| choices.iter().map(move |choice| Job { choice: choice.clone(), capacity });
+        Ok(self.capacities().into_iter().flat_map(all).collect())
+    }
+
+    /// Each capacity once, in ascending order.
+    fn capacities(&self) -> Vec<u64> {
         let mut capacities: Vec<u64> = self.capacity.iter().map(|capacity| capacity.0).collect();
         capacities.sort_unstable();
         capacities.dedup();
-        let all = |capacity| choices.iter().map(move |choice| Job { choice: choice.clone(), capacity });
-        Ok(capacities.into_iter().flat_map(all).collect())
+        capacities
     }
 
     fn read(&self) -> anyhow::Result<Trace> {
@@ -110,7 +123,12 @@ fn label(outcome: &Outcome) -> String {
     Visible(&outcome.spec).to_string()
 }
 
-fn as_json(outcomes: &[Outcome]) -> Value {
+/// The lower bound at the capacity of an outcome, if bounds were computed.
+fn bound_of<'a>(outcome: &Outcome, bounds: &'a [LowerBound]) -> Option<&'a LowerBound> {
+    bounds.iter().find(|bound| bound.capacity == outcome.capacity)
+}
+
+fn as_json(outcomes: &[Outcome], bounds: &[LowerBound]) -> Value {
     let row = |outcome: &Outcome| {
         let options: Map<_, _> = outcome.options.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
         let counts = &outcome.counts;
@@ -119,6 +137,9 @@ fn as_json(outcomes: &[Outcome]) -> Value {
             "requests": counts.requests, "object_misses": counts.object_misses, "missed_bytes": counts.missed_bytes,
             "bytes_written": counts.bytes_written, "evictions": counts.evictions, "seconds": outcome.time.as_secs_f64(),
         });
+        if let Some(bound) = bound_of(outcome, bounds) {
+            row["lower_bound"] = json!({ "object_misses": bound.object_misses, "missed_bytes": bound.missed_bytes });
+        }
         // These are included only if they are nonzero.
         for (name, number) in [("rejected_ids", counts.rejected_ids), ("shortfalls", counts.shortfalls)] {
             if number > 0 {
@@ -133,22 +154,31 @@ fn as_json(outcomes: &[Outcome]) -> Value {
     Value::from_iter(outcomes.iter().map(row))
 }
 
-fn as_table(outcomes: &[Outcome]) -> Vec<String> {
+fn as_table(outcomes: &[Outcome], bounds: &[LowerBound]) -> Vec<String> {
     const HEAD: [&str; 6] = ["CAPACITY", "POLICY", "OBJECT MISSES", "BYTE MISSES", "WRITTEN", "TIME/REQUEST"];
+    let percent = |ratio: f64| format!("{:.2} %", ratio * 100.0);
     let cells = |outcome: &Outcome| {
         let mut cells = [BinaryBytes(outcome.capacity).to_string(), label(outcome)].to_vec();
         match &outcome.fault {
             Some(_) => cells.push("stopped".into()),
             None => cells.extend([
-                format!("{:.2} %", outcome.object_miss_ratio() * 100.0),
-                format!("{:.2} %", outcome.byte_miss_ratio() * 100.0),
+                percent(outcome.object_miss_ratio()),
+                percent(outcome.byte_miss_ratio()),
                 BinaryBytes(outcome.counts.bytes_written).to_string(),
                 format!("{:.0} ns", outcome.time.as_nanos() as f64 / outcome.counts.requests.max(1) as f64),
             ]),
         }
         cells
     };
-    let rows: Vec<Vec<String>> = std::iter::once(HEAD.map(String::from).to_vec()).chain(outcomes.iter().map(cells)).collect();
+    let bound_cells = |bound: &LowerBound| {
+        let (capacity, name) = (BinaryBytes(bound.capacity).to_string(), LowerBound::NAME.to_owned());
+        vec![capacity, name, percent(bound.object_miss_ratio()), percent(bound.byte_miss_ratio())]
+    };
+    let mut rows = vec![HEAD.map(String::from).to_vec()];
+    for at_capacity in outcomes.chunk_by(|one, other| one.capacity == other.capacity) {
+        rows.extend(at_capacity.iter().map(cells));
+        rows.extend(bound_of(&at_capacity[0], bounds).map(bound_cells));
+    }
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
     let line = |row: &Vec<String>| {

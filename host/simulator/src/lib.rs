@@ -3,8 +3,9 @@
 //! A replay drives a policy as a cache does: the component runs in the same sandbox, hits are reported in batches, and every answer
 //! is validated before it is applied.
 //!
-//! [`run`] replays a trace for several policies and capacities in parallel, and [`plot`] draws their miss ratio curves. [`Replay`] is for
-//! programs that stop partway, replace the policy, or supply a native [`Policy`].
+//! [`run`] replays a trace for several policies and capacities in parallel, [`lower_bounds`] computes the fewest misses that any policy
+//! could have, and [`plot`] draws the miss ratio curves. [`Replay`] is for programs that stop partway, replace the policy, or supply a
+//! native [`Policy`].
 //!
 //! ```
 //! use std::num::NonZeroUsize;
@@ -20,6 +21,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bound;
 mod counts;
 mod job;
 mod legend;
@@ -30,6 +32,7 @@ mod replay;
 mod resident_set;
 mod run;
 
+pub use bound::{LowerBound, lower_bounds};
 pub use counts::Counts;
 pub use job::{Job, JobError};
 pub use media_cache_trace::{Excerpt, LineFault, Request, Trace, TraceError, fingerprint};

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use plotters::coord::Shift;
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 
+use crate::bound::LowerBound;
 use crate::legend;
 use crate::outcome::Outcome;
 
@@ -29,56 +31,85 @@ pub struct PlotError(String);
 type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// A line of the plot.
-struct Curve<'a> {
+struct Curve {
     name: String,
     /// The name, shortened to fit.
     label: String,
     /// In order of capacity.
-    outcomes: Vec<&'a Outcome>,
+    points: Vec<Point>,
+    /// The lower bound is dashed, and its points are circles.
+    is_bound: bool,
+}
+
+/// The miss ratios at one capacity.
+struct Point {
+    capacity: u64,
+    object_miss_ratio: f64,
+    byte_miss_ratio: f64,
+}
+
+impl Curve {
+    fn new(name: String, is_bound: bool) -> Self {
+        Self { label: legend::shortened(&name), name, points: Vec::new(), is_bound }
+    }
+}
+
+impl From<&Outcome> for Point {
+    fn from(outcome: &Outcome) -> Self {
+        let (object_miss_ratio, byte_miss_ratio) = (outcome.object_miss_ratio(), outcome.byte_miss_ratio());
+        Self { capacity: outcome.capacity, object_miss_ratio, byte_miss_ratio }
+    }
+}
+
+impl From<&LowerBound> for Point {
+    fn from(bound: &LowerBound) -> Self {
+        let (object_miss_ratio, byte_miss_ratio) = (bound.object_miss_ratio(), bound.byte_miss_ratio());
+        Self { capacity: bound.capacity, object_miss_ratio, byte_miss_ratio }
+    }
 }
 
 /// Draws the object and byte miss ratios by capacity, as SVG. Outcomes with the same `name` are points of one line. Outcomes with a fault
-/// are left out. A long name is shortened in the legend; viewers that display titles show it in full.
+/// are left out. The lower bounds, if there are any, are a dashed line. A long name is shortened in the legend; viewers that display titles
+/// show it in full.
 ///
 /// # Errors
 /// If drawing fails.
-pub fn plot(outcomes: &[Outcome], name: impl Fn(&Outcome) -> String) -> Result<String, PlotError> {
-    let mut curves: Vec<Curve<'_>> = Vec::new();
+pub fn plot(outcomes: &[Outcome], bounds: &[LowerBound], name: impl Fn(&Outcome) -> String) -> Result<String, PlotError> {
+    let mut curves: Vec<Curve> = Vec::new();
     for outcome in outcomes.iter().filter(|outcome| outcome.fault.is_none()) {
         let name = name(outcome);
-        match curves.iter_mut().find(|curve| curve.name == name) {
-            Some(curve) => curve.outcomes.push(outcome),
-            None => curves.push(Curve { label: legend::shortened(&name), name, outcomes: vec![outcome] }),
-        }
+        let at = curves.iter().position(|curve| curve.name == name).unwrap_or_else(|| {
+            curves.push(Curve::new(name, false));
+            curves.len() - 1
+        });
+        curves[at].points.push(outcome.into());
     }
-    curves.iter_mut().for_each(|curve| curve.outcomes.sort_by_key(|outcome| outcome.capacity));
+    if !bounds.is_empty() {
+        curves.push(Curve { points: bounds.iter().map(Point::from).collect(), ..Curve::new(LowerBound::NAME.into(), true) });
+    }
+    curves.iter_mut().for_each(|curve| curve.points.sort_by_key(|point| point.capacity));
     let mut svg = String::new();
     draw(&mut svg, &curves).map_err(|error| PlotError(error.to_string()))?;
     Ok(legend::with_titles(&svg, curves.iter().map(|curve| (curve.label.as_str(), curve.name.as_str()))))
 }
 
-fn draw(svg: &mut String, curves: &[Curve<'_>]) -> Result<(), Box<dyn std::error::Error>> {
+fn draw(svg: &mut String, curves: &[Curve]) -> Result<(), Box<dyn std::error::Error>> {
     let canvas = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     canvas.fill(&WHITE)?;
     let (left, right) = canvas.split_horizontally(SIZE.0 / 2);
-    chart(&left, "Object miss ratio", curves, Outcome::object_miss_ratio)?;
-    chart(&right, "Byte miss ratio", curves, Outcome::byte_miss_ratio)?;
+    chart(&left, "Object miss ratio", curves, |point| point.object_miss_ratio)?;
+    chart(&right, "Byte miss ratio", curves, |point| point.byte_miss_ratio)?;
     canvas.present()?;
     Ok(())
 }
 
-fn chart(
-    canvas: &Canvas<'_>,
-    title: &str,
-    curves: &[Curve<'_>],
-    ratio: fn(&Outcome) -> f64,
-) -> Result<(), Box<dyn std::error::Error>> {
-    let outcomes = || curves.iter().flat_map(|curve| &curve.outcomes);
-    let capacities: BTreeSet<u64> = outcomes().map(|outcome| outcome.capacity).collect();
+fn chart(canvas: &Canvas<'_>, title: &str, curves: &[Curve], ratio: fn(&Point) -> f64) -> Result<(), Box<dyn std::error::Error>> {
+    let points = || curves.iter().flat_map(|curve| &curve.points);
+    let capacities: BTreeSet<u64> = points().map(|point| point.capacity).collect();
     let positions: Vec<i32> = capacities.iter().map(|capacity| position(*capacity)).collect();
     let (first, last) = (positions.first().copied().unwrap_or(0), positions.last().copied().unwrap_or(position(2)));
     let margin = ((last - first) / 20).max(position(2) / 4);
-    let highest = outcomes().map(|outcome| ratio(outcome)).fold(0.0, f64::max);
+    let highest = points().map(ratio).fold(0.0, f64::max);
     let top = if highest > 0.0 { (highest * 1.1).min(1.02) } else { 1.0 };
     // With up to eight capacities, each has a label.
     let labels: Vec<i32> = positions.iter().copied().step_by(positions.len().div_ceil(8).max(1)).collect();
@@ -103,7 +134,16 @@ fn chart(
         .y_label_formatter(&|ratio| format!("{:.0} %", ratio * 100.0))
         .draw()?;
     for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
-        let points = || curve.outcomes.iter().map(|outcome| (position(outcome.capacity), ratio(outcome)));
+        let points = || curve.points.iter().map(|point| (position(point.capacity), ratio(point)));
+        if curve.is_bound {
+            let line = BLACK.stroke_width(2);
+            chart
+                .draw_series(DashedLineSeries::new(points(), 8, 5, line))?
+                .label(&curve.label)
+                .legend(move |(x, y)| DashedPathElement::new([(x, y), (x + 18, y)], 5, 3, line));
+            chart.draw_series(points().map(|point| Circle::new(point, 3, BLACK)))?;
+            continue;
+        }
         chart
             .draw_series(LineSeries::new(points(), colour.stroke_width(2)))?
             .label(&curve.label)
@@ -148,6 +188,6 @@ mod tests {
 
     #[test]
     fn plot_without_outcomes_is_drawn() {
-        assert!(plot(&[], |_| String::new()).unwrap().starts_with("<svg"));
+        assert!(plot(&[], &[], |_| String::new()).unwrap().starts_with("<svg"));
     }
 }
