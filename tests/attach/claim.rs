@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use media_cache::{LockError, MediaCache};
+use media_cache::{FetchError, FetchedMedia, LockError, MediaCache, Spool, SpooledBody};
 use media_cache_attach::{Claim, ClaimError, DirectoryOptions, Listener, Role};
 use media_cache_test_support::soon::{eventually, soon};
 use tokio::sync::Notify;
@@ -74,6 +74,34 @@ async fn download_that_does_not_end_continues_with_the_next_owner() {
     let (got, (cache, _listener)) = tokio::join!(soon(download), claim);
     assert_eq!(text(&got.unwrap()).await, "downloaded");
     assert_eq!(text(&cache.get("test:a").await.unwrap().unwrap()).await, "downloaded");
+}
+
+#[tokio::test]
+async fn body_that_is_arriving_continues_with_the_next_owner() {
+    let directory = tempfile::tempdir().unwrap();
+    let owner = open(directory.path()).await;
+    let mut body = SpooledBody::new(1 << 20, Spool::temporary(), None);
+    body.append("the beginning".into()).await.unwrap();
+    let (body, mut writer) = body.into_arriving();
+    let started = Arc::new(Notify::new());
+    let download = {
+        let started = started.clone();
+        owner.get_or_download_with("test:a", move |_: String| {
+            started.notify_one();
+            let body = body.clone();
+            async move { Ok(FetchedMedia::new(body, "text/plain", "a.txt")) }
+        })
+    };
+    let claim = async {
+        started.notified().await;
+        let service = serve(directory.path(), DirectoryOptions::default()).await;
+        writer.append(" and the end".into()).await.unwrap();
+        writer.finish(|error| FetchError::Other(error.to_string())).await;
+        service
+    };
+    let (got, (cache, _listener)) = tokio::join!(soon(download), claim);
+    assert_eq!(text(&got.unwrap()).await, "the beginning and the end");
+    assert_eq!(text(&cache.get("test:a").await.unwrap().unwrap()).await, "the beginning and the end");
 }
 
 #[tokio::test]

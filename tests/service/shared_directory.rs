@@ -289,6 +289,8 @@ async fn service_that_cannot_start_leaves_the_directory_to_its_owner() {
     let broken = dir.write("broken.wasm", b"\0asm");
     let said = dir.run(&["serve", "--listen", "127.0.0.1:0", "--policy", broken.to_str().unwrap()]).await.failed();
     assert!(said.contains("broken.wasm"), "{said}");
+    let said = dir.run(&["serve", "--listen", "127.0.0.1:0", "--max-size-mb", "9", "--policy", "gdsf:beta=7"]).await.failed();
+    assert!(said.contains("beta"), "{said}");
     assert_eq!(bot.role(), Role::Owner);
     let service = dir.serve_with(&["--max-size-mb", "9"]).await;
     eventually(|| bot.role() == Role::Attached).await;

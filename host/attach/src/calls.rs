@@ -53,8 +53,7 @@ impl SharedCache {
         self.run(own, remote).await
     }
 
-    /// See [`MediaCache::get_or_download`]. The owner of the directory downloads the media. Unless this process is the owner, the body is
-    /// complete.
+    /// See [`MediaCache::get_or_download`]. The owner of the directory downloads the media. The body is complete.
     ///
     /// # Errors
     /// As for [`MediaCache::get_or_download`]; [`CacheError::Unavailable`] as for [`get`](Self::get).
@@ -71,7 +70,7 @@ impl SharedCache {
     }
 
     /// See [`MediaCache::get_or_download_with`]. `downloader` runs in this process. The calls of all processes for the same media share one
-    /// download; if the process that runs it ends, another one downloads the media. Unless this process is the owner, the body is complete.
+    /// download; if the process that runs it ends, another one downloads the media. The body is complete.
     /// If this future is dropped, the download continues.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ const FILE: &str = "claim";
 const MAX_BUSY: Duration = Duration::from_secs(3);
 
 /// How long to wait for another process that is claiming the directory, and for an owner that hands it over and finishes its work first.
-const MAX_WAIT: Duration = Duration::from_secs(40);
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(40);
 
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -65,10 +65,9 @@ impl Claim {
         let directory = directory.into();
         let begun = Instant::now();
         // Whether or not this succeeds, it creates the directory for the file.
-        let mut acquired = match acquire(&directory).await {
-            Err(error @ LockError::Unusable { .. }) => return Err(error.into()),
-            acquired => acquired,
-        };
+        if let Err(error @ LockError::Unusable { .. }) = acquire(&directory).await {
+            return Err(error.into());
+        }
         let claim = loop {
             match try_lock(file(&directory)).await {
                 Ok(Some(claim)) => break claim,
@@ -79,6 +78,7 @@ impl Claim {
         };
         let begun = Instant::now();
         let mut max_wait = MAX_BUSY;
+        let mut acquired = acquire(&directory).await;
         loop {
             match acquired {
                 Ok(()) => return Ok(claim),

@@ -69,10 +69,9 @@ impl Shared {
     /// Attaches to the process to which the directory was handed over, or takes it back if that process has ended. Returns immediately if that
     /// has happened already.
     pub async fn resume(self: &Arc<Self>) -> Result<(), CacheError> {
-        let since = (Instant::now(), SystemTime::now());
         let _changing = self.changing.lock().await;
         match self.state() {
-            State::HandedOver => self.enter_unless_closed(since, None).await,
+            State::HandedOver => self.enter_unless_closed((Instant::now(), SystemTime::now()), None).await,
             _ => Ok(()),
         }
     }

@@ -28,7 +28,7 @@ impl<D: Downloader + ?Sized> Interruptible<D> {
         Self { interruptions, begun, downloader }
     }
 
-    async fn until_interrupted<T>(&self, download: BoxFuture<'_, Result<T, FetchError>>) -> Result<T, FetchError> {
+    async fn until_interrupted<T>(&self, download: impl Future<Output = Result<T, FetchError>>) -> Result<T, FetchError> {
         let mut interruptions = self.interruptions.subscribe();
         tokio::select! {
             downloaded = download => downloaded,
@@ -37,12 +37,25 @@ impl<D: Downloader + ?Sized> Interruptible<D> {
     }
 }
 
+/// Waits for the body, which may still be arriving, since the rest of a download could not be interrupted.
+async fn completed(media: FetchedMedia) -> Result<FetchedMedia, FetchError> {
+    media.body.finished().await?;
+    Ok(media)
+}
+
 impl<D: Downloader + ?Sized> Downloader for Interruptible<D> {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
-        Box::pin(self.until_interrupted(self.downloader.fetch(url)))
+        let download = async move { completed(self.downloader.fetch(url).await?).await };
+        Box::pin(self.until_interrupted(download))
     }
 
     fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
-        Box::pin(self.until_interrupted(self.downloader.fetch_if_changed(url, validators)))
+        let download = async move {
+            match self.downloader.fetch_if_changed(url, validators).await? {
+                Fetched::Media(media) => completed(media).await.map(Fetched::Media),
+                unchanged => Ok(unchanged),
+            }
+        };
+        Box::pin(self.until_interrupted(download))
     }
 }

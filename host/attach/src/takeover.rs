@@ -9,7 +9,7 @@ use media_cache::{Builder, CacheError, DirectoryLock, LockError, MediaCache, Ope
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::claim::Claim;
+use crate::claim::{self, Claim};
 use crate::client::Client;
 use crate::error::AttachError;
 use crate::handshake::ConnectError;
@@ -26,8 +26,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// and the owner may not have noticed that yet.
 const MAX_REPLACEMENT: Duration = Duration::from_secs(5);
 
-/// The least time to wait for a process that is expected to become the owner.
-const MIN_WAIT_FOR_OWNER: Duration = Duration::from_secs(10);
+/// How long a process that does not take over waits for the next owner, such as a service that is being restarted.
+const MAX_WAIT_FOR_OWNER: Duration = Duration::from_secs(10);
 
 /// The pause after taking over the directory or listening in it has failed.
 pub(crate) const FAILURE_PAUSE: Duration = Duration::from_secs(1);
@@ -131,13 +131,13 @@ impl Shared {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
-            let is_waiting = match previous {
-                // A process that uses the directory only for a moment does not take over.
-                Some(_) if !self.sharing.is_shared => true,
-                _ => Claim::is_made(&self.directory),
+            // A process that uses the directory only for a moment does not take over.
+            let max_wait = match Claim::is_made(&self.directory) {
+                true => Some(claim::MAX_WAIT),
+                false => previous.filter(|_| !self.sharing.is_shared).map(|_| MAX_WAIT_FOR_OWNER),
             };
-            if is_waiting {
-                if since.elapsed() > self.max_wait_for_owner() {
+            if let Some(max_wait) = max_wait {
+                if since.elapsed() > max_wait {
                     return Err(AttachError::Ended { directory: self.directory.clone(), error });
                 }
                 tokio::time::sleep(PAUSE).await;
@@ -153,11 +153,6 @@ impl Shared {
                 opened => return opened,
             }
         }
-    }
-
-    /// How long to wait for a process that is expected to become the owner, such as a service that is being restarted.
-    fn max_wait_for_owner(&self) -> Duration {
-        self.sharing.max_wait.max(MIN_WAIT_FOR_OWNER)
     }
 
     fn attach(self: &Arc<Self>, client: Client) -> Result<(), AttachError> {

@@ -25,6 +25,7 @@ pub struct StartComponent {
 }
 
 /// The cache component to start with, and the engine that runs it.
+#[derive(Clone)]
 pub struct Components {
     /// The engine that runs the component.
     pub engine: Engine,

@@ -1,14 +1,17 @@
 //! `media-cache serve`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
 use futures::future::join_all;
-use media_cache::{Builder, CacheComponent, Engine, MediaCache, OpenError, PolicySpec, PreparedCache, Spool};
+use media_cache::{
+    Builder, CacheComponent, DirectoryLock, Engine, LockError, MediaCache, OpenError, PolicySpec, PreparedCache, Spool,
+};
 use media_cache_attach::{Claim, Listener};
 use media_cache_http_downloader::{ConcurrencyLimiter, OriginConnections};
 use media_cache_server::logs::{Logged, SharedRequestLog};
@@ -48,6 +51,12 @@ use crate::shutdown_times::ShutdownTimes;
 use crate::signals::Signals;
 use crate::small_directory;
 use crate::storage::{Storage, UnusablePolicy};
+
+/// How long a directory that this service has claimed may be in use.
+const MAX_CONTENTION: Duration = Duration::from_secs(3);
+
+/// The pause between two attempts to lock such a directory.
+const CONTENTION_PAUSE: Duration = Duration::from_millis(20);
 
 /// The options of `serve`.
 #[derive(Args)]
@@ -161,17 +170,23 @@ impl Serve {
             request_log: &request_log,
         };
         let components = components?;
-        // If the policy cannot be used, that is found out before the directory is taken from another process.
-        let policies = components.engine.policies();
-        if remembered.policy.recall().is_none_or(|policy| policy.compile(policies).is_err()) {
-            self.storage.policy.compile(policies).map_err(UnusablePolicy)?;
+        // If the options cannot be used, that is found out before the directory is taken from another process.
+        if remembered.policy.recall().is_none() && is_locked(self.storage.dir()) {
+            self.try_out(files.entries).await?;
         }
         let directory_options = directory_options::effective(&settings);
         let claim = tokio::select! {
             claim = Claim::take(self.storage.dir(), &directory_options) => claim?,
             () = signals.stop_requested() => return Ok(ExitCode::SUCCESS),
         };
-        let prepared = self.prepare(components, &remembered, &shared)?;
+        // An attached process may lock the directory for a moment before it notices the claim.
+        let deadline = Instant::now() + MAX_CONTENTION;
+        let prepared = loop {
+            match self.prepare(components.clone(), &remembered, &shared) {
+                Err(error) if is_in_use(&error) && Instant::now() < deadline => tokio::time::sleep(CONTENTION_PAUSE).await,
+                prepared => break prepared?,
+            }
+        };
         announce(announcement).await;
 
         let (loaded, loading) = watch::channel(None);
@@ -362,6 +377,16 @@ impl Serve {
         let cache = cache.shared_transcoder(self.ingest.transcoder()).directory(empty.path()).open().await?;
         Ok(cache.close().await?)
     }
+}
+
+/// Whether another process uses a directory.
+fn is_locked(directory: &Path) -> bool {
+    DirectoryLock::is_in(directory) && matches!(DirectoryLock::acquire(directory), Err(LockError::InUse { .. }))
+}
+
+/// Whether an error means that another process uses the directory.
+fn is_in_use(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(OpenError::Lock(LockError::InUse { .. })))
 }
 
 /// Whether an error concerns only the policy, so that the cache could be opened with another one.

@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use sha2::{Digest, Sha256};
@@ -146,7 +147,12 @@ fn load(directory: impl AsFd, name: &str) -> Option<Vec<u8>> {
     file.read_exact(&mut checksum).ok()?;
     let mut artifact = Vec::with_capacity(usize::try_from(stat.st_size).unwrap_or(0));
     file.read_to_end(&mut artifact).ok()?;
-    (Sha256::digest(&artifact).as_slice() == checksum).then_some(artifact)
+    if Sha256::digest(&artifact).as_slice() != checksum {
+        return None;
+    }
+    // The files that were used least recently are removed first. If this fails, the file is removed earlier.
+    let _ = file.set_modified(SystemTime::now());
+    Some(artifact)
 }
 
 /// Saves a file under a temporary name and then renames it.
@@ -162,7 +168,7 @@ fn save(directory: impl AsFd, name: &str, artifact: &[u8], limits: Limits) -> io
     renamed.and_then(|()| remove_oldest(directory, limits))
 }
 
-/// Removes the oldest files beyond the limits, for example those left behind by other versions of the program or by processes that were
+/// Removes the files beyond the limits that were used least recently, for example those left behind by other versions of the program or by processes that were
 /// killed.
 fn remove_oldest(directory: impl AsFd, limits: Limits) -> io::Result<()> {
     let mut files = Vec::new();
@@ -188,7 +194,7 @@ fn remove_oldest(directory: impl AsFd, limits: Limits) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
 
@@ -212,9 +218,10 @@ mod tests {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let artifact = load(File::open(&directory).unwrap(), file.file_name().unwrap().to_str().unwrap()).unwrap();
         assert!(deserialize(&engine, &artifact).is_ok());
-        let written = file.metadata().unwrap().modified().unwrap();
+        let (inode, stored) = (file.metadata().unwrap().ino(), file.metadata().unwrap().modified().unwrap());
         kept.compile(&engine, COMPONENT).unwrap();
-        assert_eq!((files(&directory), file.metadata().unwrap().modified().unwrap()), (vec![file.clone()], written));
+        assert_eq!((files(&directory), file.metadata().unwrap().ino()), (vec![file.clone()], inode), "it is not written again");
+        assert!(file.metadata().unwrap().modified().unwrap() > stored, "the files used least recently are removed first");
         let other = Engine::new(wasmtime::Config::new().epoch_interruption(true)).unwrap();
         kept.compile(&other, COMPONENT).unwrap();
         kept.compile(&engine, OTHER).unwrap();
