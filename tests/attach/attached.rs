@@ -117,3 +117,20 @@ async fn socket_is_private_and_is_removed_when_the_owner_closes_the_cache() {
     owner.close().await.unwrap();
     assert!(!socket.exists());
 }
+
+#[tokio::test]
+async fn selected_policy_remains_active_after_takeovers_and_restarts() {
+    let directory = tempfile::tempdir().unwrap();
+    let (owner, other) = (open(directory.path()).await, open(directory.path()).await);
+    assert_eq!(other.swap_policy(PolicySpec::built_in("sieve")).await.unwrap().name, "sieve");
+    owner.close().await.unwrap();
+    assert_eq!(other.policy().await.unwrap().name, "sieve");
+    assert_eq!(other.swap_policy(PolicySpec::built_in("gdsf")).await.unwrap().name, "gdsf");
+    other.close().await.unwrap();
+    let next = open(directory.path()).await;
+    assert_eq!(next.policy().await.unwrap().name, "gdsf");
+    next.close().await.unwrap();
+    let configured = DirectoryOptions::default().with("policy", "s3-fifo");
+    let reconfigured = open_with(directory.path(), configured).await.unwrap();
+    assert_eq!(reconfigured.policy().await.unwrap().name, "s3-fifo");
+}

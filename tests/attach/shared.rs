@@ -4,7 +4,7 @@ use std::io;
 use std::num::NonZeroU64;
 use std::path::Path;
 
-use media_cache::{Builder, Engine, FetchError, FetchedMedia, Media, MediaCache, NoTranscoder};
+use media_cache::{Builder, Engine, FetchError, FetchedMedia, Media, MediaCache, NoTranscoder, PolicySpec};
 use media_cache_attach::{AttachError, DirectoryOptions, SharedCache};
 
 /// A size above which bodies are passed as files, in bytes.
@@ -26,7 +26,9 @@ pub fn configure(options: &DirectoryOptions) -> Result<Builder, io::Error> {
     let echo = |url: String| async move { Ok::<_, FetchError>(FetchedMedia::new(url, "text/plain", "echo.txt")) };
     // Otherwise, each process would compile the components.
     let engine = Engine::keeping_compiled(Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")).map_err(io::Error::other)?;
-    Ok(MediaCache::builder().engine(engine).max_disk_bytes(budget).downloader(echo).transcoder(NoTranscoder))
+    let policy: PolicySpec = options.get("policy").unwrap_or("lru").parse().map_err(io::Error::other)?;
+    let policy = policy.compile(engine.policies()).map_err(io::Error::other)?;
+    Ok(MediaCache::builder().engine(engine).policy(policy).max_disk_bytes(budget).downloader(echo).transcoder(NoTranscoder))
 }
 
 /// Media of this text.

@@ -123,7 +123,7 @@ async fn verify_of_a_directory_in_use_reports_no_false_damage() {
         () = write(7) => {}
     }
     let said = dir.run(&["verify", "--repair"]).await.failed();
-    assert!(said.contains("in use by another media-cache (process ") && said.contains("send it requests over HTTP"), "{said}");
+    assert!(said.contains("in use by another media-cache (process ") && said.contains("wait until it ends"), "{said}");
     service.stop().await;
     dir.run(&["verify", "--repair"]).await.succeeded();
 }

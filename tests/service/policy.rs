@@ -141,7 +141,7 @@ async fn policy_commands_swap_and_roll_back() {
     let address = service.address();
     service.stop().await;
     let refused = run(&["policy", "show", "--server", &format!("http://{address}")]).await.failed();
-    assert!(refused.contains("cannot reach a service at") && refused.contains("--server"), "{refused}");
+    assert!(refused.contains("no service can be reached at") && refused.contains("--server"), "{refused}");
 }
 
 #[tokio::test]

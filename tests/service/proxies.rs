@@ -21,7 +21,7 @@ async fn requests_to_a_service_ignore_proxy_variables() {
     // A service that is not on this machine would otherwise be reached through the proxy.
     let elsewhere = ["policy", "show", "--token-file", service.token_file(), "--server", "http://media-cache.invalid"];
     let said = run_in(&dir.path(""), &variables, &elsewhere).await.failed();
-    assert!(said.contains("cannot reach a service at http://media-cache.invalid"), "{said}");
+    assert!(said.contains("no service can be reached at http://media-cache.invalid"), "{said}");
     proxy.assert_untouched();
     service.stop().await;
 }

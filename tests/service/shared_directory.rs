@@ -1,5 +1,6 @@
 //! Commands beside a running service: they attach to it through its directory, or reach it over HTTP with `--server`.
 
+use futures::future::join_all;
 use media_cache::{DirectoryLock, MediaCache, NoDownloader, OpenError};
 use media_cache_attach::{DirectoryOptions, Role, SharedCache};
 use media_cache_test_support::command::{CommandOutput, run, run_in};
@@ -72,6 +73,8 @@ async fn commands_do_the_same_alone_beside_a_service_and_over_http() {
     for output in ways.run(&["ls"]).await {
         let listed = output.succeeded_text();
         assert!(listed.lines().count() == 3 && listed.contains(URL), "{listed}");
+        let columns: Vec<_> = listed.lines().map(|line| line.find("URL").or(line.find("https://"))).collect();
+        assert!(columns.iter().all(|column| *column == columns[0]), "the columns are aligned: {listed}");
     }
     for output in ways.run(&["stats", "--json"]).await {
         assert_eq!(json_lines(&output.succeeded_text())[0]["media_cache"]["total_entries"], 2);
@@ -123,10 +126,11 @@ async fn get_downloads_into_the_cache_of_the_service_with_its_own_options() {
         assert_eq!(origin.requests("/picture.png"), requests);
     }
     ways.owner.media(&url).await.is("hit");
-    // The command downloads, so its own rules apply.
+    // The command downloads, so its own rules apply, and its failure says nothing about downloads by the service.
     let refused = origin.serves("/refused.png", "image/png", png(1));
     let said = ways.shared.run(&["get", &refused, "-o", file.to_str().unwrap(), "--deny-address", "127.0.0.0/8"]).await.failed();
     assert!(said.contains("refused"), "{said}");
+    ways.owner.media(&refused).await.is("miss");
     for output in ways.run(&["get", &origin.url("/missing.png"), "-o", file.to_str().unwrap()]).await {
         let said = output.failed();
         assert!(said.contains("cannot get") && said.contains("404"), "{said}");
@@ -207,8 +211,10 @@ async fn directory_in_use_by_a_process_that_does_not_share_it_is_an_error_that_n
     dir.run(&["put", URL, file.to_str().unwrap()]).await.succeeded();
     let lock = DirectoryLock::acquire(&dir.cache()).unwrap();
     let owner = format!("in use by another media-cache (process {})", std::process::id());
-    for arguments in [&["put", OTHER, file.to_str().unwrap()][..], &["rm", URL], &["ls"], &["stats"], &["policy", "show"]] {
-        let said = dir.run(arguments).await.failed();
+    let (put, dir_ref) = (["put", OTHER, file.to_str().unwrap()], &dir);
+    let commands = [&put[..], &["rm", URL], &["ls"], &["stats"], &["policy", "show"]];
+    let refused = commands.map(|arguments| async move { dir_ref.run(arguments).await.failed() });
+    for said in join_all(refused).await {
         assert!(said.contains(&owner) && said.contains("cannot be attached to"), "{said}");
     }
     drop(lock);

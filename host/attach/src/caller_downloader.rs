@@ -38,6 +38,48 @@ pub(crate) fn is_lost(error: &FetchError) -> bool {
     failure.cause().is_some_and(|cause| cause.is::<DownloaderLost>())
 }
 
+/// The cause of a failure that depends on the process whose downloader failed: with the options of another process, the download may
+/// succeed. Unlike the failure itself, the cache does not remember one with such a cause.
+#[derive(Debug)]
+struct FailureOfCaller(FetchError);
+
+impl fmt::Display for FailureOfCaller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for FailureOfCaller {}
+
+/// A failure of a caller's downloader, for the cache.
+fn for_the_cache(error: FetchError) -> FetchError {
+    match error {
+        FetchError::InvalidUrl(_)
+        | FetchError::Refused(_)
+        | FetchError::Denied(_)
+        | FetchError::TooLarge(_)
+        | FetchError::TimedOut(_)
+        | FetchError::EmptyBody
+        | FetchError::EncodedBody(_)
+        | FetchError::UnacceptableType(_)
+        | FetchError::TooManyRedirects(_)
+        | FetchError::Overloaded(_)
+        | FetchError::Other(_) => FetchError::custom(FailureOfCaller(error)),
+        error => error,
+    }
+}
+
+/// The failure of the downloader that is behind a failure of the cache.
+pub(crate) fn for_the_caller(error: FetchError) -> FetchError {
+    match &error {
+        FetchError::Custom(failure) => match failure.cause().and_then(|cause| cause.downcast_ref()) {
+            Some(FailureOfCaller(error)) => error.clone(),
+            None => error,
+        },
+        _ => error,
+    }
+}
+
 /// Asks an attached process to download.
 #[derive(Clone)]
 pub(crate) struct CallerDownloader {
@@ -57,8 +99,12 @@ impl CallerDownloader {
         let request = FetchRequest { url: url.into(), validators, reply };
         self.requests.send(request).await.map_err(|_| lost())?;
         let answer = answer.await.map_err(|_| lost())?;
+        let answer = match answer {
+            Ok(Fetched::Media(media)) if media.body.is_empty() => Err(FetchError::EmptyBody),
+            answer => answer,
+        };
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = answer.as_ref().err().cloned();
-        answer
+        answer.map_err(for_the_cache)
     }
 }
 

@@ -237,8 +237,8 @@ impl SharedCache {
         self.run(own, remote).await
     }
 
-    /// Compiles a policy and makes it the active one: see [`MediaCache::swap_policy`]. The owner of the directory reads and compiles it. A
-    /// new owner uses the policy with which it was configured.
+    /// Compiles a policy and makes it the active one: see [`MediaCache::swap_policy`]. The owner of the directory reads and compiles it. It
+    /// remains active after a restart and a takeover, unless another policy has been configured since.
     ///
     /// # Errors
     /// See [`PolicyError`].
@@ -261,7 +261,9 @@ impl SharedCache {
 
     async fn swap(&self, spec: PolicySpec, component: Option<Bytes>) -> Result<PolicyStatus, PolicyError> {
         let (spec, component) = (&spec, &component);
-        let own = |cache: MediaCache| async move { Ok(swap_policy(&cache, spec.clone(), component.clone(), None).await) };
+        let remembered = &self.0.remembered();
+        let own =
+            |cache: MediaCache| async move { Ok(swap_policy(&cache, spec.clone(), component.clone(), Some(remembered)).await) };
         let call = &Call::SwapPolicy { spec: spec.clone() };
         self.run(own, policy_change(call, component.as_ref())).await?.map_err(PolicyError::Kept)
     }
@@ -271,7 +273,8 @@ impl SharedCache {
     /// # Errors
     /// See [`PolicyError`].
     pub async fn rollback_policy(&self) -> Result<PolicyStatus, PolicyError> {
-        let own = |cache: MediaCache| async move { Ok(rollback_policy(&cache, None).await) };
+        let remembered = &self.0.remembered();
+        let own = |cache: MediaCache| async move { Ok(rollback_policy(&cache, Some(remembered)).await) };
         self.run(own, policy_change(&Call::RollbackPolicy, None)).await?.map_err(PolicyError::Kept)
     }
 

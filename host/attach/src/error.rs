@@ -38,7 +38,7 @@ pub enum AttachError {
         error: io::Error,
     },
     /// The process that owned the directory has ended, and no other process has become the owner. This process does not take over.
-    #[error("the process that used {} has ended, and no other one answers: {error}", directory.display())]
+    #[error("the process that used {} has ended, and no other process has taken its place ({error}); try again", directory.display())]
     Ended {
         /// The directory.
         directory: PathBuf,

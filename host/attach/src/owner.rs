@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::bodies::sendable;
-use crate::caller_downloader::{CallerDownloader, FetchRequest, is_lost};
+use crate::caller_downloader::{CallerDownloader, FetchRequest, for_the_caller, is_lost};
 use crate::connection::{Body, Connection};
 use crate::idle_connections::{Idle, IdleConnections};
 use crate::messages::{
@@ -40,6 +40,7 @@ pub(crate) enum Management {
         requests: mpsc::Sender<()>,
         /// The options that the user has set in this process.
         explicit: DirectoryOptions,
+        remembered: RememberedPolicy,
     },
     Nothing,
 }
@@ -55,13 +56,13 @@ pub(crate) struct Owner {
 impl Owner {
     fn remembered(&self) -> Option<&RememberedPolicy> {
         match &self.management {
-            Management::Remember(remembered) => Some(remembered),
-            Management::HandOver { .. } | Management::Nothing => None,
+            Management::Remember(remembered) | Management::HandOver { remembered, .. } => Some(remembered),
+            Management::Nothing => None,
         }
     }
 
     fn hand_over(&self, to: &DirectoryOptions) -> Answer {
-        let Management::HandOver { requests, explicit } = &self.management else { return Answer::NotHandedOver(None) };
+        let Management::HandOver { requests, explicit, .. } = &self.management else { return Answer::NotHandedOver(None) };
         // This process will attach, which must not fail.
         if let Err(conflict) = explicit.check(to) {
             return Answer::NotHandedOver(Some(conflict.to_string()));
@@ -284,6 +285,7 @@ pub(crate) async fn get_or_download(
         };
         match media {
             Err(CacheError::Fetch(error)) if is_lost(&error) && lost < MAX_LOST => lost += 1,
+            Err(CacheError::Fetch(error)) => return Err(for_the_caller(error).into()),
             media => return media,
         }
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime};
 
+use media_cache::policy::RememberedPolicy;
 use media_cache::{Builder, CacheError, DirectoryLock, LockError, MediaCache, OpenError, Outage, PreparedCache};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -167,7 +168,7 @@ impl Shared {
         // Taking over should not have to wait for the compiler. If this fails, so does taking over, which reports the error.
         tokio::task::spawn_blocking(move || {
             let shared = shared.upgrade()?;
-            let options = shared.options_as_owner();
+            let options = shared.with_selection(&shared.options_as_owner());
             let builder = (shared.configure)(&options).ok()?.compile().ok()?;
             shared.compiled.lock().unwrap_or_else(PoisonError::into_inner).replace((options, builder))
         });
@@ -192,10 +193,25 @@ impl Shared {
         Ok(())
     }
 
+    /// Remembers the selected policy.
+    pub fn remembered(&self) -> RememberedPolicy {
+        let configured = self.options_as_owner().get("policy").and_then(|policy| policy.parse().ok());
+        RememberedPolicy::new(&self.directory, configured.unwrap_or_default())
+    }
+
+    /// These options with the policy that was selected during a previous run, if there is one.
+    fn with_selection(&self, options: &DirectoryOptions) -> DirectoryOptions {
+        match self.remembered().recall() {
+            Some(policy) if self.sharing.is_shared => options.clone().with("policy", policy),
+            _ => options.clone(),
+        }
+    }
+
     /// Listens for other processes, and hands the directory over if one of them claims it.
     fn listen(self: &Arc<Self>, cache: &MediaCache, options: DirectoryOptions) -> io::Result<Listener> {
         let (requests, mut requested) = mpsc::channel(1);
-        let management = Management::HandOver { requests, explicit: self.sharing.options.clone() };
+        let (explicit, remembered) = (self.sharing.options.clone(), self.remembered());
+        let management = Management::HandOver { requests, explicit, remembered };
         let listener = Listener::start_with(cache.clone(), options, management)?;
         let shared = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -225,8 +241,16 @@ impl Shared {
         drop(DirectoryLock::acquire(&self.directory).map_err(OpenError::Lock)?);
         let options = self.options_as_owner();
         let compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let compiled = compiled.filter(|(of, _)| *of == options).map(|(_, builder)| builder);
-        let builder = compiled.map_or_else(|| (self.configure)(&options), Ok).map_err(AttachError::Configure)?;
+        let with_selection = self.with_selection(&options);
+        let compiled = compiled.filter(|(of, _)| *of == with_selection).map(|(_, builder)| builder);
+        let builder = match compiled.map_or_else(|| (self.configure)(&with_selection), Ok) {
+            Err(error) if with_selection != options => {
+                tracing::warn!("the policy that was selected during a previous run cannot be used: {error}");
+                (self.configure)(&options)
+            }
+            builder => builder,
+        };
+        let builder = builder.map_err(AttachError::Configure)?;
         let interruptions = self.interruptions.clone();
         let builder = builder.downloader_layer(move |downloader| Arc::new(Interruptible::new(downloader, interruptions)));
         let prepared = builder.directory(&self.directory).prepare()?;

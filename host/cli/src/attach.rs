@@ -8,8 +8,9 @@ use media_cache_attach::{SharedCache, Sharing};
 use crate::config::Settings;
 use crate::directory_options;
 
-/// How long to wait for a process that uses a directory without sharing it: it may be a service that is starting or stopping.
-const MAX_WAIT: Duration = Duration::from_secs(2);
+/// How long to wait for a process that uses a directory without sharing it: it may be another command, or a service that is
+/// starting or stopping.
+const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// How a command uses a directory together with other processes. They cannot attach to it, since it runs only for a moment.
 pub fn sharing(settings: &Settings) -> Sharing {

@@ -41,11 +41,14 @@ async fn list(cache: &UsedCache, json: bool) -> anyhow::Result<()> {
     if json {
         return cache.for_each_entry(|entry| Ok(output::json_value(entry)?)).await;
     }
-    output::line(format_args!("{:>10}  {:>6}  {:<24}  URL", "SIZE", "HITS", "TYPE"))?;
+    let mut header = Some(format!("{:>10}  {:>6}  {:<24}  URL", "SIZE", "HITS", "TYPE"));
     let print = |entry: &Value| {
+        header.take().map_or(Ok(()), output::line)?;
         let size = HumanBytes(entry["size"].as_u64().unwrap_or(0)).to_string();
-        let (hits, mimetype, url) = (&entry["hits"], text(&entry["mimetype"]), text(&entry["url"]));
+        let (hits, mimetype, url) = (entry["hits"].as_u64().unwrap_or(0), text(&entry["mimetype"]), text(&entry["url"]));
         Ok(output::line(format_args!("{size:>10}  {hits:>6}  {mimetype:<24}  {url}"))?)
     };
-    cache.for_each_entry(print).await
+    cache.for_each_entry(print).await?;
+    // There are no entries.
+    Ok(header.map_or(Ok(()), output::line)?)
 }

@@ -51,12 +51,14 @@ impl RunningCacheOptions {
         match attach::to_owner(&self.directory.dir, settings).await? {
             Some(cache) => Ok(RunningCache::Directory(cache)),
             None if !settings.is_default("dir") => {
+                self.directory.existing()?;
                 let directory = self.directory.dir.display();
                 anyhow::bail!("no process uses the cache in {directory}; start a service there, or name one with --server")
             }
             None => {
                 let default = service_address(DEFAULT_SERVER).map_err(anyhow::Error::msg)?;
-                Ok(RunningCache::Service(self.service.client_or(default)?))
+                let why = format!("no process uses the cache in {}", self.directory.dir.display());
+                Ok(RunningCache::Service(self.service.client_or(default)?.because(why)))
             }
         }
     }

@@ -23,6 +23,8 @@ pub struct ServiceClient {
     address: Url,
     token: Option<String>,
     client: Client,
+    /// Why this service is used, for errors.
+    why: Option<String>,
 }
 
 /// The response of a service.
@@ -47,7 +49,18 @@ impl ServiceClient {
     /// Returns an error with a message for the user.
     pub fn new(address: Url, token: &TokenFile) -> anyhow::Result<Self> {
         let token = token.token_file.as_deref().map(first_token).transpose()?;
-        Ok(Self { address, token, client: client()? })
+        Ok(Self { address, token, client: client()?, why: None })
+    }
+
+    /// The same, with the reason why this service is used, for errors.
+    #[must_use]
+    pub fn because(self, why: String) -> Self {
+        Self { why: Some(why), ..self }
+    }
+
+    /// The beginning of an error.
+    fn reason(&self) -> String {
+        self.why.as_ref().map_or_else(String::new, |why| format!("{why}, and "))
     }
 
     /// The address of the service.
@@ -78,7 +91,8 @@ impl ServiceClient {
     /// Sends a request.
     pub async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         let sent = request.send().await.map_err(reqwest::Error::without_url);
-        sent.with_context(|| format!("cannot reach a service at {}; name its address with --server", self.address))
+        let failed = || format!("{}no service can be reached at {}; name its address with --server", self.reason(), self.address);
+        sent.with_context(failed)
     }
 
     /// Parses a response.
@@ -105,9 +119,11 @@ impl ServiceClient {
     pub async fn ask(&self, request: RequestBuilder) -> anyhow::Result<Value> {
         match self.read(self.send(request).await?).await? {
             Answer::Done(answer) => Ok(answer),
-            Answer::Refused { detail, .. } => {
-                Err(anyhow::anyhow!(detail).context(format!("the service at {} refused the request", self.address)))
-            }
+            Answer::Refused { detail, .. } => Err(anyhow::anyhow!(detail).context(format!(
+                "{}the service at {} refused the request",
+                self.reason(),
+                self.address
+            ))),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use indicatif::ProgressBar;
+use media_cache::policy::RememberedPolicy;
 use media_cache::{
     Builder, CacheComponent, ComponentError, ComponentOrigin, Engine, MediaCache, NoDownloader, NoTranscoder, PolicySpec, defaults,
 };
@@ -68,7 +69,10 @@ impl Storage {
     pub fn builder(&self, max_size_mb: NonZeroU64) -> anyhow::Result<Builder> {
         let engine = engine()?;
         let component = engine.cache(&self.component())?;
-        self.builder_with(engine, component, max_size_mb, &self.policy)
+        // As a service would at its next start.
+        let selected = RememberedPolicy::new(self.dir(), self.policy.clone()).recall();
+        let selected = selected.filter(|policy| policy.compile(engine.policies()).is_ok());
+        self.builder_with(engine, component, max_size_mb, selected.as_ref().unwrap_or(&self.policy))
     }
 
     /// The configured cache component.

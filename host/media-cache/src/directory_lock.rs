@@ -39,7 +39,7 @@ pub(crate) enum Standing {
 pub enum LockError {
     /// Another process is using the directory.
     #[error(
-        "{} is in use by another media-cache{}; stop that process, send it requests over HTTP, or use another directory",
+        "{} is in use by another media-cache{}; stop that process, wait until it ends, or use another directory",
         path.display(),
         holder.map_or_else(String::new, |holder| format!(" (process {holder})"))
     )]
