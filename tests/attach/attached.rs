@@ -133,4 +133,6 @@ async fn selected_policy_remains_active_after_takeovers_and_restarts() {
     let configured = DirectoryOptions::default().with("policy", "s3-fifo");
     let reconfigured = open_with(directory.path(), configured).await.unwrap();
     assert_eq!(reconfigured.policy().await.unwrap().name, "s3-fifo");
+    reconfigured.close().await.unwrap();
+    assert_eq!(open(directory.path()).await.policy().await.unwrap().name, "lru", "the earlier selection does not come back");
 }

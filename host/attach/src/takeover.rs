@@ -258,6 +258,11 @@ impl Shared {
         if Claim::is_made(&self.directory) {
             return Err(OpenError::Lock(LockError::InUse { path: self.directory.clone(), holder: None }).into());
         }
+        if self.sharing.is_shared
+            && let Err(error) = self.remembered().forget_the_outdated()
+        {
+            tracing::warn!("cannot delete the outdated selection of the policy: {error}");
+        }
         Ok((prepared, options))
     }
 }
