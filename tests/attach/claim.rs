@@ -8,7 +8,7 @@ use media_cache_attach::{Claim, ClaimError, DirectoryOptions, Listener, Role};
 use media_cache_test_support::soon::{eventually, soon};
 use tokio::sync::Notify;
 
-use crate::shared::{configure, media, open, text};
+use crate::shared::{configure, held, media, open, text};
 
 /// Opens a cache as a service does.
 async fn serve(directory: &std::path::Path, options: DirectoryOptions) -> (MediaCache, Listener) {
@@ -53,18 +53,8 @@ async fn owner_hands_the_directory_over_and_takes_it_back_without_a_failed_call(
 async fn download_that_does_not_end_continues_with_the_next_owner() {
     let directory = tempfile::tempdir().unwrap();
     let owner = open(directory.path()).await;
-    let (started, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let download = {
-        let (started, release) = (started.clone(), release.clone());
-        owner.get_or_download_with("test:a", move |_: String| {
-            let (started, release) = (started.clone(), release.clone());
-            async move {
-                started.notify_one();
-                release.notified().await;
-                Ok(media("downloaded"))
-            }
-        })
-    };
+    let (downloader, started, release) = held("downloaded");
+    let download = owner.get_or_download_with("test:a", downloader);
     let claim = async {
         started.notified().await;
         let service = serve(directory.path(), DirectoryOptions::default()).await;

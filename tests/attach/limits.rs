@@ -1,6 +1,5 @@
 //! Limits on connections, calls and answers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -8,10 +7,9 @@ use futures::future::{BoxFuture, join_all};
 use media_cache::{FetchError, FetchedMedia, Media, MediaCache};
 use media_cache_attach::{DirectoryOptions, Listener, SharedCache};
 use media_cache_test_support::soon::soon;
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::shared::{configure, media, open, text};
+use crate::shared::{configure, held, media, open, text};
 
 /// A cache that accepts this number of connections.
 async fn owner_limited(directory: &std::path::Path, connections: usize) -> (MediaCache, Listener) {
@@ -39,18 +37,7 @@ async fn call_waits_while_all_connections_are_in_use() {
     let directory = tempfile::tempdir().unwrap();
     let (_owner, _listener) = owner_limited(directory.path(), 2).await;
     let other = open(directory.path()).await;
-    let (started, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let downloader = {
-        let (started, release) = (started.clone(), release.clone());
-        move |_: String| {
-            let (started, release) = (started.clone(), release.clone());
-            async move {
-                started.notify_one();
-                release.notified().await;
-                Ok(media("downloaded"))
-            }
-        }
-    };
+    let (downloader, started, release) = held("downloaded");
     let downloads = other.get_or_download_with("test:a", downloader);
     let waits = async {
         started.notified().await;

@@ -3,9 +3,11 @@
 use std::io;
 use std::num::NonZeroU64;
 use std::path::Path;
+use std::sync::Arc;
 
-use media_cache::{Builder, Engine, FetchError, FetchedMedia, Media, MediaCache, NoTranscoder, PolicySpec};
+use media_cache::{Builder, Downloader, Engine, FetchError, FetchedMedia, Media, MediaCache, NoTranscoder, PolicySpec};
 use media_cache_attach::{AttachError, DirectoryOptions, SharedCache};
+use tokio::sync::Notify;
 
 /// A size above which bodies are passed as files, in bytes.
 pub const LARGE: usize = 200_000;
@@ -29,6 +31,21 @@ pub fn configure(options: &DirectoryOptions) -> Result<Builder, io::Error> {
     let policy: PolicySpec = options.get("policy").unwrap_or("lru").parse().map_err(io::Error::other)?;
     let policy = policy.compile(engine.policies()).map_err(io::Error::other)?;
     Ok(MediaCache::builder().engine(engine).policy(policy).max_disk_bytes(budget).downloader(echo).transcoder(NoTranscoder))
+}
+
+/// A downloader that notifies of each download, and ends it with the text once it is released.
+pub fn held(text: &'static str) -> (impl Downloader, Arc<Notify>, Arc<Notify>) {
+    let (started, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let notify = (started.clone(), release.clone());
+    let downloader = move |_: String| {
+        let (started, release) = notify.clone();
+        async move {
+            started.notify_one();
+            release.notified().await;
+            Ok(media(text))
+        }
+    };
+    (downloader, started, release)
 }
 
 /// Media of this text.

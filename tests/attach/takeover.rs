@@ -9,10 +9,9 @@ use futures::future::join_all;
 use media_cache::{CacheError, DirectoryLock};
 use media_cache_attach::{DirectoryOptions, Listener, Role, SharedCache};
 use media_cache_test_support::soon::{eventually, soon};
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::shared::{configure, media, open, text};
+use crate::shared::{configure, held, media, open, text};
 
 /// A time in which anything that does not wait for another process ends.
 const PROMPTLY: Duration = Duration::from_secs(5);
@@ -36,18 +35,7 @@ async fn one_attached_process_takes_over_without_a_call() {
 async fn call_is_repeated_with_the_next_owner_and_its_download_continues() {
     let directory = tempfile::tempdir().unwrap();
     let (owner, other) = (open(directory.path()).await, open(directory.path()).await);
-    let (started, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let downloader = {
-        let (started, release) = (started.clone(), release.clone());
-        move |_: String| {
-            let (started, release) = (started.clone(), release.clone());
-            async move {
-                started.notify_one();
-                release.notified().await;
-                Ok(media("downloaded once"))
-            }
-        }
-    };
+    let (downloader, started, release) = held("downloaded once");
     let call = other.get_or_download_with("test:a", downloader);
     let replace = async {
         started.notified().await;
