@@ -9,8 +9,8 @@ use crate::blocks::pages;
 /// The page with the options of all commands, which a test compares with the program.
 const HELP: &str = "docs/cli.md";
 
-/// Options of other programs: cargo, curl, podman, ffmpeg, componentize-py and jco.
-const FOREIGN: [&str; 12] = [
+/// Options of other programs: cargo, curl, podman, ffmpeg, componentize-py, jco and build for Python.
+const FOREIGN: [&str; 13] = [
     "--bench",
     "--data-urlencode",
     "--disable",
@@ -18,6 +18,7 @@ const FOREIGN: [&str; 12] = [
     "--package",
     "--profile",
     "--release",
+    "--sdist",
     "--stop-timeout",
     "--stub-wasi",
     "--target",

@@ -9,19 +9,16 @@ pub enum Replacement {
     EncodedOrigin,
     /// The URL of the service.
     Service,
-    /// The URL of the administration listener of the service.
-    Administration,
     /// This text.
     Text(&'static str),
 }
 
 /// Texts of the documents and their replacements. An earlier row takes precedence.
-pub const PLACEHOLDERS: [(&str, Replacement); 10] = [
+pub const PLACEHOLDERS: [(&str, Replacement); 9] = [
     ("https://www.rust-lang.org/static/images/rust-social-wide.jpg", Replacement::Origin("/wide.jpg")),
     ("https://example.com", Replacement::Origin("")),
     ("https%3A%2F%2Fexample.com", Replacement::EncodedOrigin),
     ("http://127.0.0.1:8080", Replacement::Service),
-    ("http://127.0.0.1:8081", Replacement::Administration),
     ("/etc/media-cache/admin-token", Replacement::Text("tokens")),
     ("cargo run --release -- ", Replacement::Text("media-cache ")),
     // `tests/conformance` builds the template; this is a built-in policy.

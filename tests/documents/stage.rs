@@ -28,8 +28,8 @@ pub struct Stage {
     origin: HttpOrigin,
     /// Whether the services have an administration token.
     has_token: bool,
-    /// The service, the URL of its administration listener, and how many there have been.
-    service: Option<(Service, String)>,
+    /// The service, and how many there have been.
+    service: Option<Service>,
     services: usize,
 }
 
@@ -82,8 +82,7 @@ impl Stage {
         match replacement {
             Replacement::Origin(path) => self.origin.url(path),
             Replacement::EncodedOrigin => utf8_percent_encode(&self.origin.url(""), NON_ALPHANUMERIC).to_string(),
-            Replacement::Service => format!("http://{}", self.service.as_ref().unwrap().0.address()),
-            Replacement::Administration => self.service.as_ref().unwrap().1.clone(),
+            Replacement::Service => format!("http://{}", self.service.as_ref().unwrap().address()),
             Replacement::Text(text) => text.into(),
         }
     }
@@ -98,8 +97,8 @@ impl Stage {
         let mut shell = self.shell(&format!("exec {}", self.replaced(command)));
         shell.envs(variables);
         let mut service = Service::start_command(shell, self.path("tokens")).await;
-        let administration = format!("http://{}", service.admin_address().await);
-        self.service = Some((service, administration));
+        service.admin_address().await;
+        self.service = Some(service);
     }
 
     /// The directory of the current service.
@@ -127,7 +126,7 @@ impl Stage {
         let missing =
             |line: &str| PROGRAMS.iter().any(|program| is_used(program, line) && media_cache_test_skip::unless_installed(program));
         let script: Vec<_> = script.lines().filter(|line| !missing(line)).map(|line| self.replaced(line)).collect();
-        let (script, (service, _)) = (script.join("\n"), self.service.as_ref().unwrap());
+        let (script, service) = (script.join("\n"), self.service.as_ref().unwrap());
         let mut shell = self.shell(&script);
         // Commands for a running cache use that of the service. All others use a directory that no process uses.
         if script.contains("media-cache policy") {
