@@ -12,7 +12,8 @@ pub struct Sharing {
     /// How long to wait if another process uses the directory and does not share it, by default 30 seconds. That process may be starting or
     /// stopping, or be a maintenance command.
     pub max_wait: Duration,
-    /// Whether other processes can attach to this one while it owns the directory. This is the default.
+    /// Whether other processes can attach to this one while it owns the directory, and whether it takes over from an owner to which it is
+    /// attached. This is the default. A process that uses the directory only for a moment does neither.
     pub is_shared: bool,
 }
 

@@ -161,7 +161,7 @@ impl Shared {
         *self.adopted.write().unwrap_or_else(PoisonError::into_inner) = client.options().clone();
         let (client, shared) = (Arc::new(client), Arc::downgrade(self));
         if !self.sharing.is_shared {
-            // It is used only for a moment, so only a call that fails takes over.
+            // This process uses the directory only for a moment, and does not take over.
             self.set(State::Attached(client));
             return Ok(());
         }
