@@ -51,8 +51,8 @@ async fn files_written_by_a_service_are_private_to_their_owner() {
     let upload = service.request(http::Method::PUT, "/policy").body(component);
     assert_eq!(send(upload).await.status, 200);
     service.stop().await;
-    // Two files of the entry, the index log, the lock, the remembered policy, and its component.
-    assert_eq!(assert_private(&dir.cache()), 6, "{:?}", dir.names());
+    // Two files of the entry, the index log, the lock, the claim, the remembered policy, and its component.
+    assert_eq!(assert_private(&dir.cache()), 7, "{:?}", dir.names());
     assert_eq!(mode(&trace), 0o600);
 }
 

@@ -13,6 +13,9 @@ use crate::config::settings::{Given, Settings, Source};
 use crate::config::usage::{sentence, usage_error};
 use crate::config::{environment, toml_file};
 
+/// The options that name the cache that a command uses. An argument that names one overrides a variable or key that names the other.
+const PLACES: [&str; 2] = ["dir", "server"];
+
 /// Combines the arguments of the program, the variables of its environment and the file that either of them names, and records the source
 /// of each value.
 ///
@@ -45,11 +48,11 @@ pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     let mut sources = Vec::new();
     for (name, option, kind) in options(command) {
         let given = is_given(option);
-        let excluded = command.get_arguments().any(|other| is_given(other) && exclude_each_other(command, option, other));
+        // A command uses one place.
+        let excluded = PLACES.contains(&name) && command.get_arguments().any(|other| is_place(other) && is_given(other));
         let setting = in_file.iter().find(|setting| setting.name == name);
         let (source, values) = match (given, environment.get(name), setting) {
             (true, ..) => (Source::Flag, None),
-            // A flag also overrides variables and keys that it excludes.
             _ if excluded => (Source::Default, None),
             (false, Some(values), _) => (Source::Variable(option::variable(name)), Some(values.clone())),
             (false, None, Some(setting)) => (Source::File(setting.line), Some(setting.values.clone())),
@@ -69,9 +72,8 @@ pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     Ok((Cli::from_arg_matches(&settled)?, settings))
 }
 
-fn exclude_each_other(command: &Command, one: &Arg, other: &Arg) -> bool {
-    let excludes = |one: &Arg, other: &Arg| command.get_arg_conflicts_with(one).iter().any(|arg| arg.get_id() == other.get_id());
-    excludes(one, other) || excludes(other, one)
+fn is_place(option: &Arg) -> bool {
+    option.get_long().is_some_and(|name| PLACES.contains(&name))
 }
 
 /// The names of the given commands, each a subcommand of the one before, and the matches of the last.
