@@ -10,7 +10,8 @@ use clap::Args;
 use indicatif::HumanBytes;
 use media_cache::{Blob, CacheControl, FetchedMedia, PutOutcome, Spool, SpooledBody, Validators};
 use media_cache_http_downloader::{SNIFFED_BYTES, clean_filename, filename_for, match_extension, media_type};
-use serde_json::{Value, json};
+use media_cache_server::stored_document;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use url::Url;
 
@@ -92,8 +93,7 @@ async fn put(store: Arc<StoreOptions>, settings: &Settings, url: &str, media: Fe
     if let Some(why) = &not_stored {
         anyhow::bail!("nothing was stored for {url}: {}", media_cache::describe(why));
     }
-    let (mimetype, filename, size) = (media.mimetype(), media.filename(), media.body.len());
-    Ok(json!({ "url": key, "known": known, "mimetype": mimetype, "filename": filename, "size": size }))
+    Ok(stored_document(&key, known, &media))
 }
 
 /// The bytes of a file. Anything but a regular file can be read only once and may be endless, so reading stops one byte after `limit`.

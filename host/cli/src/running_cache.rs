@@ -4,7 +4,6 @@ use anyhow::Context;
 use clap::Args;
 use media_cache::PolicySpec;
 use media_cache::policy::PolicyOrigin;
-use media_cache_attach::SharedCache;
 use media_cache_server::{MAX_POLICY_BYTES, policies_document, policy_document, refreshed_document};
 use reqwest::Method;
 use serde_json::Value;
@@ -15,8 +14,9 @@ use crate::directory::CacheDirectory;
 use crate::directory_options::key_in;
 use crate::engine::engine;
 use crate::server::{DEFAULT_SERVER, read_component};
-use crate::service_client::{ServiceClient, service_address};
+use crate::service_client::service_address;
 use crate::service_option::ServiceOption;
+use crate::used_cache::UsedCache;
 
 /// The running cache that a command concerns.
 #[derive(Args)]
@@ -30,26 +30,18 @@ pub struct RunningCacheOptions {
     directory: CacheDirectory,
 }
 
-/// A cache that another process runs.
-pub enum RunningCache {
-    /// The cache of the process that owns a directory.
-    Directory(SharedCache),
-    /// The cache of a service.
-    Service(ServiceClient),
-}
-
 impl RunningCacheOptions {
     /// Connects to the service that is named; or else to the process that owns the directory; or else, if no directory is named either, to
     /// the service at the default address.
     ///
     /// # Errors
     /// Returns an error with a message for the user.
-    pub async fn connect(&self, settings: &Settings) -> anyhow::Result<RunningCache> {
+    pub async fn connect(&self, settings: &Settings) -> anyhow::Result<UsedCache> {
         if let Some(service) = self.service.client(settings)? {
-            return Ok(RunningCache::Service(service));
+            return Ok(UsedCache::Service(service));
         }
         match attach::to_owner(&self.directory.dir, settings).await? {
-            Some(cache) => Ok(RunningCache::Directory(cache)),
+            Some(cache) => Ok(UsedCache::Directory(cache)),
             None if !settings.is_default("dir") => {
                 self.directory.existing()?;
                 let directory = self.directory.dir.display();
@@ -58,13 +50,13 @@ impl RunningCacheOptions {
             None => {
                 let default = service_address(DEFAULT_SERVER).map_err(anyhow::Error::msg)?;
                 let why = format!("no process uses the cache in {}", self.directory.dir.display());
-                Ok(RunningCache::Service(self.service.client_or(default)?.because(why)))
+                Ok(UsedCache::Service(self.service.client_or(default)?.because(why)))
             }
         }
     }
 }
 
-impl RunningCache {
+impl UsedCache {
     /// The active policy, as in `GET /policy`.
     pub async fn policy(&self) -> anyhow::Result<Value> {
         match self {
@@ -122,14 +114,6 @@ impl RunningCache {
                 Ok(refreshed_document(&key_in(cache, url), outcome.modified, &outcome.media))
             }
             Self::Service(service) => service.document(Method::POST, "refresh", &[("url".into(), url.into())]).await,
-        }
-    }
-
-    /// Stops using the cache.
-    pub async fn close(self) -> anyhow::Result<()> {
-        match self {
-            Self::Directory(cache) => Ok(cache.close().await?),
-            Self::Service(_) => Ok(()),
         }
     }
 }

@@ -10,6 +10,9 @@ use url::Url;
 
 use crate::secrets::first_token;
 
+/// Bodies for or from a service that have more bytes than this are kept in a temporary file until they are complete.
+pub const SPOOL_ABOVE: u64 = 4 << 20;
+
 /// The token for the service.
 #[derive(Args)]
 pub struct TokenFile {

@@ -9,10 +9,7 @@ use media_cache_maintenance::{Destination, Incoming, IncomingBody, Presence, Sto
 use reqwest::{Body, Method, StatusCode, header};
 use tokio::runtime::Handle;
 
-use crate::service_client::{Answer, ServiceClient};
-
-/// Bodies of more bytes than this are kept in a temporary file until their digest is checked.
-const SPOOL_ABOVE: u64 = 4 << 20;
+use crate::service_client::{Answer, SPOOL_ABOVE, ServiceClient};
 
 /// A running service to import entries into.
 pub struct ServiceImport {

@@ -9,10 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::progress;
-use crate::service_client::{Answer, ServiceClient, unexpected};
-
-/// Bodies of more bytes than this are kept in a temporary file.
-const SPOOL_ABOVE: u64 = 4 << 20;
+use crate::service_client::{Answer, SPOOL_ABOVE, ServiceClient, unexpected};
 
 /// Media that a service sent.
 pub struct ServedMedia {

@@ -42,7 +42,7 @@ pub use connections::{ClientLimits, ConnectionStats, Connections, Ending, MAX_RE
 pub use cors::{AllowedOrigin, AllowedOrigins, InvalidOrigin};
 pub use handlers::{
     BUILT_IN, MAX_COMPONENT_BYTES, MAX_POLICY_BYTES, entry_document, policies_document, policy_document, refreshed_document,
-    stats_document,
+    stats_document, stored_document,
 };
 pub use media_cache_requests::{Pseudonym, PseudonymError, SigningKeys, WeakSecret};
 pub use media_cache_trace::TraceRecorder;

@@ -10,7 +10,8 @@ use media_cache::PolicySpec;
 use serde_json::Value;
 
 use crate::config::Settings;
-use crate::running_cache::{RunningCache, RunningCacheOptions};
+use crate::running_cache::RunningCacheOptions;
+use crate::used_cache::UsedCache;
 use crate::{output, progress};
 
 /// How often the progress of a swap is polled.
@@ -87,7 +88,7 @@ impl Rollback {
 
 /// Waits for a swap, and shows its progress on a terminal: what happens before the new policy is seeded, and then its seeding.
 async fn show_progress(
-    cache: &RunningCache,
+    cache: &UsedCache,
     before: &'static str,
     swap: impl Future<Output = anyhow::Result<Value>>,
 ) -> anyhow::Result<Value> {

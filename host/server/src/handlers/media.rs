@@ -5,9 +5,9 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 use axum::response::{IntoResponse, Response};
-use media_cache::FetchedMedia;
+use media_cache::{FetchedMedia, Media};
 use media_cache_http_downloader::{SNIFFED_BYTES, clean_filename, filename_for, match_extension, media_type};
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::caching;
@@ -65,14 +65,20 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
         return Err(why.into());
     }
     let status = if outcome.known { StatusCode::OK } else { StatusCode::CREATED };
-    let stored = json!({
-        "url": cache.key(&url),
-        "known": outcome.known,
-        "mimetype": outcome.media.mimetype(),
-        "filename": outcome.media.filename(),
-        "size": outcome.media.body.len(),
-    });
+    let stored = stored_document(&cache.key(&url), outcome.known, &outcome.media);
     Ok((status, Json(stored)).into_response())
+}
+
+/// The outcome of storing media as a JSON object, as in `PUT /media`. `key` is the cache key.
+#[must_use]
+pub fn stored_document(key: &str, is_known: bool, media: &Media) -> Value {
+    json!({
+        "url": key,
+        "known": is_known,
+        "mimetype": media.mimetype(),
+        "filename": media.filename(),
+        "size": media.body.len(),
+    })
 }
 
 /// `DELETE`: removes the entry.

@@ -11,6 +11,7 @@ pub(crate) mod stats;
 
 pub use component::{BUILT_IN, MAX_COMPONENT_BYTES};
 pub use entries::entry_document;
+pub use media::stored_document;
 pub use policy::{MAX_POLICY_BYTES, policies_document, policy_document};
 pub use refresh::refreshed_document;
 pub use stats::stats_document;
