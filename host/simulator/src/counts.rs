@@ -11,6 +11,8 @@ pub struct Counts {
     pub object_misses: u64,
     /// Sum of the sizes of these requests.
     pub missed_bytes: u64,
+    /// Sum of the times, in milliseconds, that clients would have waited for the objects that were missed. 0 if no costs are known.
+    pub missed_wait: u64,
     /// Sum of the sizes of the objects stored.
     pub bytes_written: u64,
     /// Stored objects that were evicted.

@@ -31,6 +31,7 @@ mod policy;
 mod replay;
 mod resident_set;
 mod run;
+mod simulated_cache;
 
 pub use bound::{LowerBound, lower_bounds};
 pub use counts::Counts;
@@ -41,3 +42,4 @@ pub use plot::{PlotError, plot};
 pub use policy::{Policy, Sandboxed};
 pub use replay::{Replay, Seed};
 pub use run::run;
+pub use simulated_cache::{ObjectRequest, SimulatedCache};

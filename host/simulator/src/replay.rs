@@ -1,17 +1,13 @@
 //! Replays a trace through one policy at one capacity, request by request.
-//!
-//! Answers are validated as a cache validates them: unknown victims are ignored and counted, and if the victims free too little, the
-//! least recently used objects are evicted as well.
 
-use media_cache::policy::{Access, Entry, Event, Placement, PolicyFault, SEED_PAGE};
+use std::collections::HashMap;
+
+use media_cache::policy::PolicyFault;
 
 use crate::counts::Counts;
 use crate::policy::Policy;
-use crate::resident_set::ResidentSet;
-use media_cache_trace::{Request, Trace};
-
-/// The maximum number of events buffered before the policy observes them.
-const BATCH: usize = 1024;
+use crate::simulated_cache::{ObjectRequest, SimulatedCache};
+use media_cache_trace::Trace;
 
 /// Which hits are counted for the entries that a new policy is seeded with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,22 +22,18 @@ pub enum Seed {
 pub struct Replay<'t, P> {
     trace: &'t Trace,
     policy: P,
-    capacity: u64,
-    residents: ResidentSet,
-    events: Vec<Event>,
-    counts: Counts,
+    cache: SimulatedCache,
 }
 
 impl<'t, P: Policy> Replay<'t, P> {
     /// Starts at the first request with an empty cache of `capacity` bytes.
     pub fn new(trace: &'t Trace, policy: P, capacity: u64) -> Self {
-        let residents = ResidentSet::new(trace.objects());
-        Self { trace, policy, capacity, residents, events: Vec::with_capacity(BATCH), counts: Counts::default() }
+        Self { trace, policy, cache: SimulatedCache::new(capacity) }
     }
 
     /// The counts so far.
     pub fn counts(&self) -> Counts {
-        self.counts
+        self.cache.counts()
     }
 
     /// Replays the next `count` requests, or all that are left.
@@ -49,15 +41,10 @@ impl<'t, P: Policy> Replay<'t, P> {
     /// # Errors
     /// If the policy faults. The replay cannot continue after that.
     pub fn run(&mut self, count: usize) -> Result<(), PolicyFault> {
-        let done = self.counts.requests as usize;
-        let requests = &self.trace.requests()[done..];
+        let requests = &self.trace.requests()[self.counts().requests as usize..];
         for request in &requests[..count.min(requests.len())] {
-            match self.residents.access(request.object, self.counts.requests) {
-                Some(id) => self.record(Event::Accessed(Access { id, at: request.at }))?,
-                None => self.miss(request)?,
-            }
-            self.counts.requests += 1;
-            self.counts.requested_bytes += request.size;
+            let request = ObjectRequest::new(self.trace.fingerprint(request.object), request.size, request.at);
+            self.cache.request(&mut self.policy, &request)?;
         }
         Ok(())
     }
@@ -66,92 +53,26 @@ impl<'t, P: Policy> Replay<'t, P> {
     ///
     /// # Errors
     /// If the new policy faults.
-    pub fn swap<Q: Policy>(self, policy: Q, seed: Seed) -> Result<Replay<'t, Q>, PolicyFault> {
-        let Self { trace, capacity, residents, counts, .. } = self;
-        let mut swapped = Replay { trace, policy, capacity, residents, events: Vec::with_capacity(BATCH), counts };
-        let mut entries = swapped.residents.entries(trace);
+    pub fn swap<Q: Policy>(self, mut policy: Q, seed: Seed) -> Result<Replay<'t, Q>, PolicyFault> {
+        let Self { trace, mut cache, .. } = self;
+        let mut entries = cache.entries();
         if seed == Seed::AllRequests {
-            let mut requests = vec![0u64; trace.objects()];
-            trace.requests()[..counts.requests as usize].iter().for_each(|request| requests[request.object as usize] += 1);
-            for entry in &mut entries {
-                entry.hits = swapped.residents.object(entry.id).map_or(0, |object| requests[object as usize] - 1);
-            }
+            let mut requests: HashMap<u64, u64> = HashMap::new();
+            let replayed = &trace.requests()[..cache.counts().requests as usize];
+            replayed.iter().for_each(|request| *requests.entry(trace.fingerprint(request.object)).or_default() += 1);
+            entries.iter_mut().for_each(|entry| entry.hits = requests.get(&entry.fingerprint).map_or(0, |requests| requests - 1));
         }
-        for page in entries.chunks(SEED_PAGE) {
-            swapped.policy.restore(page)?;
-        }
-        Ok(swapped)
-    }
-
-    fn miss(&mut self, request: &Request) -> Result<(), PolicyFault> {
-        let size = request.size;
-        self.counts.object_misses += 1;
-        self.counts.missed_bytes += size;
-        if size > self.capacity {
-            return Ok(());
-        }
-        let resident = self.residents.len();
-        let needed = (self.residents.used_bytes() + size).saturating_sub(self.capacity);
-        let id = self.residents.reserve_id();
-        let fingerprint = self.trace.fingerprint(request.object);
-        let candidate = Entry { accessed_at: request.at, ..Entry::new(id, fingerprint, size) };
-        let placement = self.policy.place(&self.events, candidate, needed)?;
-        self.events.clear();
-        let is_admitted = match placement {
-            Placement::Refuse => false,
-            Placement::Admit(victims) if victims.len() > resident + 1 => {
-                return Err(PolicyFault::TooManyVictims { named: victims.len(), tracked: resident });
-            }
-            Placement::Admit(victims) => self.evict(&victims, id, needed)?,
-        };
-        if is_admitted {
-            self.residents.insert(id, request.object, size, self.counts.requests);
-            self.counts.bytes_written += size;
-        } else {
-            self.residents.release_id(id);
-        }
-        Ok(())
-    }
-
-    /// Evicts the victims that are stored, and the least recently used objects if `needed` bytes are still not free. Returns whether the
-    /// candidate is admitted: it is not if it is among the victims.
-    fn evict(&mut self, victims: &[u64], candidate: u64, needed: u64) -> Result<bool, PolicyFault> {
-        let mut freed = 0;
-        let mut is_admitted = true;
-        for victim in victims {
-            if *victim == candidate && is_admitted {
-                is_admitted = false;
-            } else if let Some(size) = self.residents.remove(*victim) {
-                freed += size;
-                self.counts.evictions += 1;
-            } else {
-                self.counts.rejected_ids += 1;
-            }
-        }
-        while is_admitted && freed < needed {
-            let Some(victim) = self.residents.least_recently_used() else { break };
-            freed += self.residents.remove(victim).unwrap_or(0);
-            self.counts.evictions += 1;
-            self.counts.shortfalls += 1;
-            self.record(Event::Removed(victim))?;
-        }
-        Ok(is_admitted)
-    }
-
-    /// Buffers an event for the next call to the policy.
-    fn record(&mut self, event: Event) -> Result<(), PolicyFault> {
-        self.events.push(event);
-        if self.events.len() >= BATCH {
-            self.policy.observe(&self.events)?;
-            self.events.clear();
-        }
-        Ok(())
+        cache.seed(&mut policy, &entries)?;
+        Ok(Replay { trace, policy, cache })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use media_cache::policy::{Entry, Event, Placement};
+
     use super::*;
+    use crate::simulated_cache::BATCH;
 
     /// Returns `placements` in turn, then admits everything without victims. Logs its calls.
     #[derive(Default)]
@@ -202,7 +123,8 @@ mod tests {
         let trace = trace(requests);
         let mut replay = Replay::new(&trace, Scripted { placements: placements.to_vec(), calls: Vec::new() }, 100);
         replay.run(usize::MAX).unwrap();
-        (replay.policy.calls, replay.counts)
+        let counts = replay.counts();
+        (replay.policy.calls, counts)
     }
 
     #[test]
@@ -261,7 +183,7 @@ mod tests {
         let trace = trace(&[("a", 60), ("b", 60)]);
         let mut replay = Replay::new(&trace, Scripted { placements: vec![admit(&[]), admit(&[0, 0, 0])], calls: Vec::new() }, 100);
         assert_eq!(replay.run(9), Err(PolicyFault::TooManyVictims { named: 3, tracked: 1 }));
-        assert_eq!(replay.counts.requests, 1);
+        assert_eq!(replay.counts().requests, 1);
     }
 
     #[test]
@@ -304,7 +226,7 @@ mod tests {
             replay.run(6).unwrap();
             let mut swapped = replay.swap(Scripted::default(), seed).unwrap();
             swapped.run(usize::MAX).unwrap();
-            assert_eq!((swapped.counts.requests, swapped.counts.object_misses), (7, 6));
+            assert_eq!((swapped.counts().requests, swapped.counts().object_misses), (7, 6));
             swapped.policy.calls
         };
         assert_eq!(calls_after_swap(Seed::Hits), ["2: 0 hits @4000", "1: 1 hits @5000", "0 of 30 needs 0"]);

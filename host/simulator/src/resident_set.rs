@@ -1,21 +1,18 @@
-//! The objects that are stored at some point of a replay.
+//! The objects that a simulated cache stores.
 //!
 //! Policies normally choose all victims, so objects are sorted by last access only once a policy frees too little.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use media_cache::policy::Entry;
-
-use media_cache_trace::Trace;
-
-/// Marks an empty field: no slot in `slot_of`, no object in a [`Slot`].
-const NONE: u32 = u32::MAX;
+use hashbrown::HashTable;
+use media_cache::policy::{Entry, MediaKind};
 
 /// Stored objects, in slots whose numbers are the entry ids of the policy contract. The slot that was freed last is reused first.
+#[derive(Default)]
 pub(crate) struct ResidentSet {
-    /// By the number of the object; [`NONE`] for an object that is not stored.
-    slot_of: Vec<u32>,
+    /// The slots in use. Fingerprints are uniformly distributed, so they are their own hashes.
+    by_fingerprint: HashTable<u32>,
     slots: Vec<Slot>,
     free_slots: Vec<u32>,
     used_bytes: u64,
@@ -26,22 +23,21 @@ pub(crate) struct ResidentSet {
 
 #[derive(Clone, Copy)]
 struct Slot {
+    fingerprint: u64,
+    /// 0 if the slot is free.
     size: u64,
-    hits: u32,
     /// The number of the last request for the object.
     accessed_by: u64,
     /// The number of the request for which the object was stored.
     stored_by: u64,
-    /// [`NONE`] if the slot is free.
-    object: u32,
+    /// The time of the last request, in milliseconds.
+    accessed_at: u64,
+    hits: u32,
+    cost: u32,
+    kind: MediaKind,
 }
 
 impl ResidentSet {
-    /// An empty set for a trace of `objects` distinct objects.
-    pub fn new(objects: usize) -> Self {
-        Self { slot_of: vec![NONE; objects], slots: Vec::new(), free_slots: Vec::new(), used_bytes: 0, by_last_access: None }
-    }
-
     /// Sum of the sizes of the stored objects.
     pub fn used_bytes(&self) -> u64 {
         self.used_bytes
@@ -49,15 +45,27 @@ impl ResidentSet {
 
     /// The number of stored objects.
     pub fn len(&self) -> usize {
-        self.slots.len() - self.free_slots.len()
+        self.by_fingerprint.len()
     }
 
-    /// Records the access of a request to an object and returns its id. `None` if the object is not stored.
-    pub fn access(&mut self, object: u32, request: u64) -> Option<u64> {
-        let id = self.slot_of[object as usize];
-        let slot = self.slots.get_mut(id as usize)?;
+    /// The memory used, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        let heap = self.by_last_access.as_ref().map_or(0, BinaryHeap::capacity) * size_of::<Reverse<(u64, u32)>>();
+        let slots = self.slots.capacity() * size_of::<Slot>() + self.free_slots.capacity() * size_of::<u32>();
+        (self.by_fingerprint.allocation_size() + slots + heap) as u64
+    }
+
+    /// Whether an object is stored.
+    pub fn contains(&self, fingerprint: u64) -> bool {
+        self.find(fingerprint).is_some()
+    }
+
+    /// Records the access of a request at a time to an object and returns its id. `None` if the object is not stored.
+    pub fn access(&mut self, fingerprint: u64, request: u64, at: u64) -> Option<u64> {
+        let id = self.find(fingerprint)?;
+        let slot = &mut self.slots[id as usize];
         slot.hits = slot.hits.saturating_add(1);
-        slot.accessed_by = request;
+        (slot.accessed_by, slot.accessed_at) = (request, at);
         Some(id.into())
     }
 
@@ -74,16 +82,18 @@ impl ResidentSet {
         }
     }
 
-    /// Stores an object under a reserved id.
-    pub fn insert(&mut self, id: u64, object: u32, size: u64, request: u64) {
-        let slot = Slot { size, hits: 0, accessed_by: request, stored_by: request, object };
+    /// Stores an object, whose id was reserved. `request` is the number of the request for it.
+    pub fn insert(&mut self, entry: &Entry, request: u64) {
+        let Entry { id, fingerprint, size, accessed_at, cost, kind, .. } = *entry;
+        let slot = Slot { fingerprint, size, accessed_by: request, stored_by: request, accessed_at, hits: 0, cost, kind };
         let at = id as usize;
         if at < self.slots.len() {
             self.slots[at] = slot;
         } else {
             self.slots.push(slot);
         }
-        self.slot_of[object as usize] = id as u32;
+        let slots = &self.slots;
+        self.by_fingerprint.insert_unique(fingerprint, id as u32, |id| slots[*id as usize].fingerprint);
         self.used_bytes += size;
         if let Some(by_last_access) = &mut self.by_last_access {
             by_last_access.push(Reverse((request, id as u32)));
@@ -92,27 +102,29 @@ impl ResidentSet {
 
     /// Removes an object and returns its size. `None` if nothing is stored under this id.
     pub fn remove(&mut self, id: u64) -> Option<u64> {
-        let slot = self.slots.get_mut(usize::try_from(id).ok()?)?;
-        *self.slot_of.get_mut(slot.object as usize)? = NONE;
-        slot.object = NONE;
-        self.used_bytes -= slot.size;
+        let slot = self.slots.get_mut(usize::try_from(id).ok()?).filter(|slot| slot.size > 0)?;
+        let size = std::mem::take(&mut slot.size);
+        if let Ok(entry) = self.by_fingerprint.find_entry(slot.fingerprint, |stored| u64::from(*stored) == id) {
+            entry.remove();
+        }
+        self.used_bytes -= size;
         self.free_slots.push(id as u32);
-        Some(slot.size)
+        Some(size)
     }
 
     /// The id of the least recently used object.
     pub fn least_recently_used(&mut self) -> Option<u64> {
         let slots = &self.slots;
-        let resident = |(id, slot): (usize, &Slot)| (slot.object != NONE).then_some(Reverse((slot.accessed_by, id as u32)));
+        let resident = |(id, slot): (usize, &Slot)| (slot.size > 0).then_some(Reverse((slot.accessed_by, id as u32)));
         let by_last_access = self.by_last_access.get_or_insert_with(|| slots.iter().enumerate().filter_map(resident).collect());
         while let Some(Reverse((access, id))) = by_last_access.peek().copied() {
             let slot = &slots[id as usize];
-            if slot.object != NONE && slot.accessed_by == access {
+            if slot.size > 0 && slot.accessed_by == access {
                 return Some(id.into());
             }
             by_last_access.pop();
             // This access is outdated. If it was to the current object, add the last access to that object instead.
-            if slot.object != NONE && slot.stored_by <= access {
+            if slot.size > 0 && slot.stored_by <= access {
                 by_last_access.push(Reverse((slot.accessed_by, id)));
             }
         }
@@ -120,21 +132,18 @@ impl ResidentSet {
     }
 
     /// All stored objects, least recently used first.
-    pub fn entries(&self, trace: &Trace) -> Vec<Entry> {
-        let residents = self.slots.iter().enumerate().filter(|(_, slot)| slot.object != NONE);
+    pub fn entries(&self) -> Vec<Entry> {
+        let residents = self.slots.iter().enumerate().filter(|(_, slot)| slot.size > 0);
         let mut order: Vec<(u64, usize)> = residents.map(|(id, slot)| (slot.accessed_by, id)).collect();
         order.sort_unstable();
-        let entry = |(accessed_by, id): (u64, usize)| {
-            let slot = &self.slots[id];
-            let accessed_at = trace.requests()[accessed_by as usize].at;
-            let entry = Entry::new(id as u64, trace.fingerprint(slot.object), slot.size);
-            Entry { hits: slot.hits.into(), accessed_at, ..entry }
+        let entry = |(_, id): (u64, usize)| {
+            let Slot { fingerprint, size, accessed_at, hits, cost, kind, .. } = self.slots[id];
+            Entry { id: id as u64, fingerprint, size, hits: hits.into(), accessed_at, cost, waiters: 0, kind }
         };
         order.into_iter().map(entry).collect()
     }
 
-    /// The object stored under an id.
-    pub fn object(&self, id: u64) -> Option<u32> {
-        self.slots.get(id as usize).map(|slot| slot.object).filter(|object| *object != NONE)
+    fn find(&self, fingerprint: u64) -> Option<u32> {
+        self.by_fingerprint.find(fingerprint, |id| self.slots[*id as usize].fingerprint == fingerprint).copied()
     }
 }

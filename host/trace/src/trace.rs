@@ -8,7 +8,7 @@ use csv::ByteRecord;
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 
-use crate::fingerprint::fingerprint;
+use crate::fingerprint::recorded_fingerprint;
 use crate::trace_line::{Line, LineFault, MAX_LINE_BYTES};
 use crate::xz_memory::XzMemoryLimit;
 
@@ -141,7 +141,7 @@ impl TraceBuilder {
         // The largest number is reserved to mean "no object".
         let object = u32::try_from(self.objects.len()).ok().filter(|object| *object < u32::MAX).ok_or(LineFault::Keys)?;
         self.objects.insert(key.into(), object);
-        self.trace.fingerprints.push(fingerprint(key));
+        self.trace.fingerprints.push(recorded_fingerprint(key));
         Ok(object)
     }
 
@@ -194,6 +194,13 @@ mod tests {
         assert_eq!(parsed(LINES.as_bytes()), [(0, 10, 0), (1500, 1, 1), (2000, 30, 0)]);
         let trace = Trace::read(LINES.as_bytes()).unwrap();
         assert_eq!((trace.objects(), trace.bytes()), (2, 41));
+    }
+
+    #[test]
+    fn key_of_sixteen_hexadecimal_digits_is_the_fingerprint_itself() {
+        let trace = Trace::read(&b"0,00000000000000ff,1\n1,00000000000000FF,1\n2,ff,1\n"[..]).unwrap();
+        assert_eq!(trace.fingerprint(0), 255);
+        assert_eq!([1, 2].map(|object| trace.fingerprint(object)), [&b"00000000000000FF"[..], b"ff"].map(crate::fingerprint));
     }
 
     #[test]
