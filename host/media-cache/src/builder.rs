@@ -40,6 +40,7 @@ use crate::policy::component::PolicyComponent;
 use crate::policy::engine::PolicyEngine;
 use crate::policy::instance::PolicyInstance;
 use crate::policy::record::Record;
+use crate::policy::request_observer::{RequestObserver, SharedObserver};
 use crate::policy::sandbox::PolicyLimits;
 use crate::policy::slot::PolicySlot;
 use crate::policy::spec::PolicyChoice;
@@ -82,6 +83,7 @@ pub struct Builder {
     spool: Option<Arc<Spool>>,
     integrity_check_rate: Option<NonZeroU64>,
     faults: FaultHook,
+    observer: SharedObserver,
 }
 
 impl MediaCache {
@@ -284,6 +286,13 @@ impl Builder {
         self
     }
 
+    /// Passes the requests that the policy of the disk tier is informed of to an observer as well, such as shadow policies. Default: none.
+    #[must_use]
+    pub fn request_observer(mut self, observer: Arc<dyn RequestObserver>) -> Self {
+        self.observer = SharedObserver::new(observer);
+        self
+    }
+
     /// The limits of the eviction policy, and of policies that replace it later. Default: see [`PolicyLimits`].
     #[must_use]
     pub fn policy_limits(mut self, limits: PolicyLimits) -> Self {
@@ -445,7 +454,7 @@ impl Builder {
         let make_state = {
             let (engine, record, hits) = (engine.policies().clone(), record.clone(), hits.clone());
             let (directory, runtime) = (directory.to_owned(), Handle::current());
-            let (clock, faults, operations) = (self.clock, self.faults, operations.clone());
+            let (clock, faults, operations, observer) = (self.clock, self.faults, operations.clone(), self.observer);
             move || {
                 Ok(HostState {
                     instance: 0,
@@ -455,7 +464,7 @@ impl Builder {
                     call_downloaders: CallDownloaders::default(),
                     transcoder: transcoder.clone(),
                     accepted_types: accepted_types.clone(),
-                    policy: PolicySlot::new(engine.clone(), limits, record.clone()),
+                    policy: PolicySlot::new(engine.clone(), limits, record.clone()).with_observer(observer.of_instance()),
                     runtime: runtime.clone(),
                     hits: hits.clone(),
                     disk_usage: usage(),

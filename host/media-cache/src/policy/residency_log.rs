@@ -88,7 +88,13 @@ impl ResidencyLog {
         std::iter::successors(self.by_use.oldest(), |id| self.entries.newer(*id)).filter_map(|id| self.entry(id))
     }
 
-    fn entry(&self, id: u64) -> Option<Entry> {
+    /// Whether the entries are those of the disk tier, where each takes up at least two blocks. In the memory tier, every size is 1.
+    pub fn is_on_disk(&self) -> bool {
+        self.by_use.newest().is_some_and(|id| self.entries.size(id) > 1)
+    }
+
+    /// A tracked entry.
+    pub fn entry(&self, id: u64) -> Option<Entry> {
         let Known { fingerprint, hits, accessed_at, cost, waiters, kind, .. } = *self.entries.get(id)?;
         Some(Entry { id, fingerprint, size: self.entries.size(id), hits, accessed_at, cost, waiters, kind })
     }

@@ -12,6 +12,7 @@ use crate::policy::engine::PolicyEngine;
 use crate::policy::fault::PolicyFault;
 use crate::policy::instance::{CreateError, PolicyHandle, PolicyInstance};
 use crate::policy::record::{PolicyStatus, Record};
+use crate::policy::request_observer::Observed;
 use crate::policy::residency_log::ResidencyLog;
 use crate::policy::sandbox::PolicyLimits;
 use crate::policy::tier_handle::TierHandle;
@@ -28,6 +29,7 @@ pub(crate) struct PolicySlot {
     /// The number of swaps that have begun. It also identifies the current swap.
     pub(super) swap: u64,
     pub(super) swapping: bool,
+    observed: Observed,
 }
 
 /// The state of a tier.
@@ -40,12 +42,17 @@ impl PolicySlot {
     /// Starts the policy in `record`, or the built-in LRU if that policy no longer works.
     pub fn new(engine: PolicyEngine, limits: PolicyLimits, record: Arc<Record>) -> Self {
         let started = PolicyInstance::new(&engine, &record.choice().component, limits);
-        let mut slot = Self { engine, limits, record, active: None, tiers: Vec::new(), swap: 0, swapping: false };
+        let mut slot = Self { engine, limits, record, active: None, tiers: Vec::new(), swap: 0, swapping: false, observed: Observed::default() };
         match started {
             Ok(instance) => slot.active = Some(ActivePolicy::of(slot.record.choice(), instance)),
             Err(fault) => slot.fall_back(&fault),
         }
         slot
+    }
+
+    /// Passes the requests that the policy is informed of to an observer as well.
+    pub fn with_observer(self, observed: Observed) -> Self {
+        Self { observed, ..self }
     }
 
     /// The status of the policy.
@@ -78,22 +85,25 @@ impl PolicySlot {
     }
 
     pub fn restore(&mut self, handle: &TierHandle, entries: &[Entry]) {
-        if let Some(tier) = self.tier(handle) {
+        if let Some((tier, observed)) = self.observed_tier(handle) {
             tier.residency.restore(entries);
+            observed.restored(tier.capacity, &tier.residency, entries);
             // If the LRU takes over here, it is seeded from the residency log, which already contains these entries.
             self.inform(handle, |policy, tier| policy.restore(tier, entries));
         }
     }
 
     pub fn observe(&mut self, handle: &TierHandle, events: &[Event]) {
-        if let Some(tier) = self.tier(handle) {
+        if let Some((tier, observed)) = self.observed_tier(handle) {
+            observed.called(tier.capacity, &tier.residency, events, None);
             tier.residency.observe(events);
             self.inform(handle, |policy, tier| policy.observe(tier, events));
         }
     }
 
     pub fn place(&mut self, handle: &TierHandle, events: &[Event], candidate: Entry, needed: u64) -> Placement {
-        let Some(tier) = self.tier(handle) else { return Placement::Refuse };
+        let Some((tier, observed)) = self.observed_tier(handle) else { return Placement::Refuse };
+        observed.called(tier.capacity, &tier.residency, events, Some(&candidate));
         tier.residency.observe(events);
         let resident = tier.residency.len();
         let placement = self.decide(handle, events, |policy, tier, events| {
@@ -113,7 +123,8 @@ impl PolicySlot {
     }
 
     pub fn evict(&mut self, handle: &TierHandle, events: &[Event], needed: u64) -> Vec<u64> {
-        let Some(tier) = self.tier(handle) else { return Vec::new() };
+        let Some((tier, observed)) = self.observed_tier(handle) else { return Vec::new() };
+        observed.called(tier.capacity, &tier.residency, events, None);
         tier.residency.observe(events);
         let resident = tier.residency.len();
         let victims = self.decide(handle, events, |policy, tier, events| {
@@ -137,6 +148,11 @@ impl PolicySlot {
 
     fn tier(&mut self, handle: &TierHandle) -> Option<&mut TierState> {
         self.tiers.get_mut(handle.0)?.as_mut()
+    }
+
+    /// A tier, and the observer of its requests.
+    fn observed_tier(&mut self, handle: &TierHandle) -> Option<(&mut TierState, &mut Observed)> {
+        Some((self.tiers.get_mut(handle.0)?.as_mut()?, &mut self.observed))
     }
 
     /// Removes victims from the residency log, and counts the ids that are not tracked.
