@@ -21,6 +21,7 @@
 //! its object, and one record per object. The intervals are sorted once for object misses and once for missed bytes, for all capacities.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use media_cache_trace::Trace;
 
@@ -59,10 +60,52 @@ impl LowerBound {
 /// Computes the lower bound PFOO-L for each capacity. For n requests, this takes O(n log n) time and 24 bytes of memory per request.
 #[must_use]
 pub fn lower_bounds(trace: &Trace, capacities: &[u64]) -> Vec<LowerBound> {
-    let (requests, requested_bytes) = (trace.requests().len() as u64, trace.bytes());
-    let mut intervals = intervals(trace);
+    let requests = trace.requests().len() as u64;
+    bounds(intervals(trace), requests, requests, trace.bytes(), capacities)
+}
+
+/// A request in a window of a longer sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowRequest {
+    /// The fingerprint of the object's key.
+    pub fingerprint: u64,
+    /// The size of the object, at least 1.
+    pub size: u64,
+    /// When it came, as a number of requests since the window began.
+    pub clock: u64,
+    /// Whether the object may have been requested before the window began. If so, it may have been stored since then.
+    pub is_known: bool,
+}
+
+/// Computes the lower bound PFOO-L for the requests in a window of `length` requests. `requests` may be a sample of them; the capacities then
+/// have to be scaled down accordingly.
+///
+/// What is stored when the window begins is not known. An object that may have been requested before is therefore assumed to be stored
+/// from the beginning of the window, if that is worth the space from then on.
+#[must_use]
+pub fn lower_bounds_of_window(requests: &[WindowRequest], length: u64, capacities: &[u64]) -> Vec<LowerBound> {
+    let mut earlier: HashMap<u64, Earlier> = HashMap::new();
+    let mut intervals = Vec::with_capacity(requests.len());
+    for request in requests {
+        let mut smallest = request.size;
+        let known = earlier.get(&request.fingerprint).copied();
+        if let Some(Earlier { last, smallest: stored }) =
+            known.or(request.is_known.then_some(Earlier { last: 0, smallest: request.size }))
+        {
+            let length = request.clock.saturating_sub(last as u64);
+            intervals.push(Interval { length, stored, requested: request.size });
+            smallest = smallest.min(stored);
+        }
+        earlier.insert(request.fingerprint, Earlier { last: request.clock as usize, smallest });
+    }
+    let requested_bytes = requests.iter().map(|request| request.size).sum();
+    bounds(intervals, length, requests.len() as u64, requested_bytes, capacities)
+}
+
+/// The bounds for `requests` requests with these intervals, within `length` units of time.
+fn bounds(mut intervals: Vec<Interval>, length: u64, requests: u64, requested_bytes: u64, capacities: &[u64]) -> Vec<LowerBound> {
     let most_saved = |intervals: &[Interval], value: fn(&Interval) -> u64| -> Vec<u64> {
-        let saved = |capacity: &u64| saved(intervals, *capacity, u128::from(*capacity) * u128::from(requests), value);
+        let saved = |capacity: &u64| saved(intervals, *capacity, u128::from(*capacity) * u128::from(length), value);
         capacities.iter().map(saved).collect()
     };
     intervals.sort_unstable_by_key(Interval::cost);
@@ -105,15 +148,16 @@ impl Interval {
     }
 }
 
+/// What is known about an object.
+#[derive(Clone, Copy)]
+struct Earlier {
+    /// The number of its last request.
+    last: usize,
+    smallest: u64,
+}
+
 /// The intervals of a trace, in the order of their second requests.
 fn intervals(trace: &Trace) -> Vec<Interval> {
-    /// What is known about an object.
-    #[derive(Clone, Copy)]
-    struct Earlier {
-        /// The number of its last request.
-        last: usize,
-        smallest: u64,
-    }
     let mut earlier: Vec<Option<Earlier>> = vec![None; trace.objects()];
     let mut intervals = Vec::with_capacity(trace.requests().len() - trace.objects());
     for (number, request) in trace.requests().iter().enumerate() {
@@ -208,6 +252,24 @@ mod tests {
         assert_eq!(bound(&requests, 2 * large), (3, 2 * large + 1));
         assert_eq!(bound(&requests, large), (4, 2 * large + 2));
         assert_eq!(bound(&requests, large - 1), (7, 6 * large + 1));
+    }
+
+    #[test]
+    fn window_of_a_whole_trace_has_the_bound_of_the_trace_and_known_objects_lower_it() {
+        let requests = [("a", 3), ("b", 5), ("c", 2), ("a", 3), ("b", 5), ("c", 2)];
+        let window = |is_known| -> Vec<WindowRequest> {
+            let request = |(clock, (key, size)): (usize, &(&str, u64))| {
+                let fingerprint = key.as_bytes()[0].into();
+                WindowRequest { fingerprint, size: *size, clock: clock as u64, is_known }
+            };
+            requests.iter().enumerate().map(request).collect()
+        };
+        for capacity in 1..12 {
+            let whole = lower_bounds(&trace(&requests), &[capacity]);
+            assert_eq!(lower_bounds_of_window(&window(false), 6, &[capacity]), whole);
+            assert!(lower_bounds_of_window(&window(true), 6, &[capacity])[0].object_misses <= whole[0].object_misses);
+        }
+        assert_eq!(lower_bounds_of_window(&window(true), 6, &[10])[0].object_misses, 0);
     }
 
     #[test]

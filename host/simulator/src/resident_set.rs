@@ -85,7 +85,8 @@ impl ResidentSet {
     /// Stores an object, whose id was reserved. `request` is the number of the request for it.
     pub fn insert(&mut self, entry: &Entry, request: u64) {
         let Entry { id, fingerprint, size, accessed_at, cost, kind, .. } = *entry;
-        let slot = Slot { fingerprint, size, accessed_by: request, stored_by: request, accessed_at, hits: 0, cost, kind };
+        let hits = u32::try_from(entry.hits).unwrap_or(u32::MAX);
+        let slot = Slot { fingerprint, size, accessed_by: request, stored_by: request, accessed_at, hits, cost, kind };
         let at = id as usize;
         if at < self.slots.len() {
             self.slots[at] = slot;

@@ -66,6 +66,26 @@ impl SimulatedCache {
         Self { capacity, residents: ResidentSet::default(), events: Vec::new(), clock: 0, counts: Counts::default() }
     }
 
+    /// A cache that stores the most recently used of these objects, as many as fit, and whose policy is seeded with them. `entries` are in
+    /// order of use, least recently used first; their ids are ignored.
+    ///
+    /// # Errors
+    /// If the policy faults.
+    pub fn with_entries(capacity: u64, policy: &mut impl Policy, entries: &[Entry]) -> Result<Self, PolicyFault> {
+        let mut cache = Self::new(capacity);
+        let mut free = capacity;
+        let mut fits = |entry: &Entry| free.checked_sub(entry.size).map(|rest| free = rest).is_some();
+        let kept = entries.iter().rev().take_while(|entry| fits(entry)).count();
+        for entry in &entries[entries.len() - kept..] {
+            let entry = Entry { id: cache.residents.reserve_id(), ..*entry };
+            cache.residents.insert(&entry, cache.clock);
+            cache.clock += 1;
+        }
+        let entries = cache.entries();
+        cache.seed(policy, &entries)?;
+        Ok(cache)
+    }
+
     /// The capacity in bytes.
     #[must_use]
     pub fn capacity(&self) -> u64 {

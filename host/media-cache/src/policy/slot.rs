@@ -42,7 +42,16 @@ impl PolicySlot {
     /// Starts the policy in `record`, or the built-in LRU if that policy no longer works.
     pub fn new(engine: PolicyEngine, limits: PolicyLimits, record: Arc<Record>) -> Self {
         let started = PolicyInstance::new(&engine, &record.choice().component, limits);
-        let mut slot = Self { engine, limits, record, active: None, tiers: Vec::new(), swap: 0, swapping: false, observed: Observed::default() };
+        let mut slot = Self {
+            engine,
+            limits,
+            record,
+            active: None,
+            tiers: Vec::new(),
+            swap: 0,
+            swapping: false,
+            observed: Observed::default(),
+        };
         match started {
             Ok(instance) => slot.active = Some(ActivePolicy::of(slot.record.choice(), instance)),
             Err(fault) => slot.fall_back(&fault),

@@ -1,0 +1,203 @@
+//! Decides when to switch to another policy, for `--policy auto`.
+//!
+//! - **Hysteresis.** A policy is switched to if it would have been better in each of the last three windows, by more than twice the standard
+//!   error of its gain over all three, and by more than half a per cent of what could be lost at most. A window has at least twice as many
+//!   requests as there are entries.
+//! - **Settling.** The window in which the policy changed and the one after it say nothing about the new policy, because the cache still
+//!   contains what the previous policy kept.
+//! - **Verification.** After three more windows, the gain is compared with the prediction. If less than half was achieved, the switch is
+//!   reverted, and that policy is not considered for a while, each time twice as long.
+//! - **People come first.** If somebody else swaps the policy, nothing is switched any more.
+
+use std::collections::{HashMap, VecDeque};
+
+use serde::Serialize;
+
+use crate::figures::{ratio, seconds, value};
+use crate::misses::Misses;
+use crate::options::OWN;
+use crate::shadow_set::ShadowSet;
+use crate::window::Window;
+
+/// The number of windows on which a decision is based.
+const WINDOWS: usize = 3;
+
+/// The number of windows after a change of the policy that are ignored.
+const SETTLING: u64 = 1;
+
+/// The least gain, as a share of the objective if every request were a miss.
+const MIN_GAIN: f64 = 0.005;
+
+/// For how many windows a policy is not considered after its first switch was reverted.
+const BARRED: u64 = 24;
+
+/// The number of switches that are reported.
+const MAX_SWITCHES: usize = 100;
+
+/// Decides when to switch.
+#[derive(Debug, Default)]
+pub(crate) struct Auto {
+    /// The policy after the last window.
+    active: Option<String>,
+    /// The first window that counts for the current policy.
+    counts_from: u64,
+    /// The policy that was decided on last, until it is active.
+    requested: Option<String>,
+    /// Whether somebody else has swapped the policy.
+    is_paused: bool,
+    /// Whether the last switch is still to be verified.
+    is_unverified: bool,
+    switches: VecDeque<Switch>,
+    /// How often a switch to a policy was reverted, and the first window in which it is considered again.
+    barred: HashMap<String, (u32, u64)>,
+}
+
+/// A switch to another policy.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Switch {
+    /// When it was decided, in seconds since 1970.
+    pub at: f64,
+    /// The previous policy.
+    pub from: String,
+    /// The new policy.
+    pub to: String,
+    /// By how much the misses were expected to be fewer, as a share of those of the previous policy. `None` for a reversal.
+    pub predicted_gain: Option<f64>,
+    /// By how much they were fewer. `None` if this is not known yet, or if it cannot be measured.
+    pub achieved_gain: Option<f64>,
+    /// Whether it was reverted because too little was achieved.
+    pub reverted: bool,
+}
+
+/// The state of the automatic choice.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AutoReport {
+    /// What it does.
+    pub state: AutoState,
+    /// The state in words.
+    pub why: String,
+    /// The last switches, oldest first.
+    pub switches: Vec<Switch>,
+}
+
+/// The state of the automatic choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AutoState {
+    /// It waits for a better policy.
+    Watching,
+    /// It waits until the last switch can be verified.
+    CoolingDown,
+    /// Somebody else has swapped the policy.
+    Paused,
+}
+
+impl Auto {
+    /// Decides after a window was closed. Returns the policy to switch to.
+    pub fn decide(&mut self, set: &ShadowSet) -> Option<String> {
+        let window = set.history.windows.back()?;
+        self.follow(window);
+        if self.is_paused {
+            return None;
+        }
+        let windows: Vec<&Window> = set.history.windows.iter().filter(|window| window.number >= self.counts_from).collect();
+        let windows = windows.get(windows.len().checked_sub(WINDOWS)?..)?;
+        let switch = match std::mem::take(&mut self.is_unverified) {
+            true => self.verify(set, windows),
+            false => None,
+        };
+        let switch = switch.or_else(|| self.better(set, windows, &window.active, window.number))?;
+        let to = switch.to.clone();
+        self.requested = Some(to.clone());
+        self.is_unverified = switch.predicted_gain.is_some();
+        self.switches.push_back(Switch { at: seconds(window.ended), ..switch });
+        if self.switches.len() > MAX_SWITCHES {
+            self.switches.pop_front();
+        }
+        Some(to)
+    }
+
+    pub fn report(&self) -> AutoReport {
+        let (state, why) = if self.is_paused {
+            (AutoState::Paused, "the policy was swapped by hand, so it is not changed automatically until the service is restarted")
+        } else if self.is_unverified {
+            (AutoState::CoolingDown, "the gain of the last switch is being measured")
+        } else {
+            (AutoState::Watching, "no other policy has been clearly better in three windows")
+        };
+        AutoReport { state, why: why.into(), switches: self.switches.iter().cloned().collect() }
+    }
+
+    /// Notices that the policy has changed.
+    fn follow(&mut self, window: &Window) {
+        let has_changed = self.active.as_ref().is_some_and(|active| *active != window.active);
+        if has_changed || self.active.is_none() {
+            self.counts_from = window.number + if has_changed { 1 + SETTLING } else { 0 };
+        }
+        if has_changed && self.requested.as_ref() != Some(&window.active) {
+            (self.is_paused, self.is_unverified) = (true, false);
+        }
+        if self.requested.take().is_some_and(|requested| requested != window.active) && !has_changed {
+            // The switch has failed. The service has logged why.
+            self.is_unverified = false;
+            if let Some(failed) = self.switches.back_mut() {
+                failed.reverted = true;
+                let to = failed.to.clone();
+                self.bar(to, window.number);
+            }
+        }
+        self.active = Some(window.active.clone());
+    }
+
+    /// Compares what the last switch has achieved with what was predicted. Returns the reversal if that was too little.
+    fn verify(&mut self, set: &ShadowSet, windows: &[&Window]) -> Option<Switch> {
+        let last = self.switches.back_mut()?;
+        let previous = set.shadows.iter().position(|shadow| shadow.name == last.from && shadow.fault().is_none())?;
+        let misses = Misses::of(windows.iter().copied(), previous, OWN);
+        if misses.windows < WINDOWS {
+            return None;
+        }
+        let measure = |sums: &_| value(set, sums);
+        let achieved = ratio(-misses.gain(measure).value, misses.estimate(measure).value);
+        last.achieved_gain = Some(achieved);
+        let number = windows.last()?.number;
+        if last.predicted_gain.is_none_or(|predicted| achieved >= predicted / 2.0) {
+            return None;
+        }
+        last.reverted = true;
+        let (from, to) = (last.to.clone(), last.from.clone());
+        self.bar(from.clone(), number);
+        Some(Switch { at: 0.0, from, to, predicted_gain: None, achieved_gain: None, reverted: false })
+    }
+
+    /// The best policy that is clearly better than the current one.
+    fn better(&self, set: &ShadowSet, windows: &[&Window], active: &str, number: u64) -> Option<Switch> {
+        let mut best: Option<(&str, f64, f64)> = None;
+        for (at, shadow) in set.shadows.iter().enumerate() {
+            let is_barred = self.barred.get(&shadow.name).is_some_and(|(_, until)| number < *until);
+            if shadow.name == active || shadow.fault().is_some() || is_barred {
+                continue;
+            }
+            let measure = |sums: &_| value(set, sums);
+            let all = Misses::of(windows.iter().copied(), at, OWN);
+            let gain = all.gain(measure);
+            let is_always_better = || windows.iter().all(|window| Misses::of([*window], at, OWN).gain(measure).value > 0.0);
+            let is_clear = all.windows == WINDOWS
+                && gain.value > 2.0 * gain.error
+                && gain.value > MIN_GAIN * measure(&all.requested)
+                && is_always_better();
+            if is_clear && best.is_none_or(|(_, other, _)| gain.value > other) {
+                best = Some((&shadow.name, gain.value, ratio(gain.value, measure(&all.missed_live))));
+            }
+        }
+        let (to, _, predicted) = best?;
+        let (from, to) = (active.into(), to.into());
+        Some(Switch { at: 0.0, from, to, predicted_gain: Some(predicted), achieved_gain: None, reverted: false })
+    }
+
+    fn bar(&mut self, policy: String, number: u64) {
+        let (times, until) = self.barred.entry(policy).or_default();
+        *until = number + (BARRED << (*times).min(10));
+        *times += 1;
+    }
+}

@@ -1,0 +1,84 @@
+//! A simulated cache whose requests are observed by shadows, as those of a real one are.
+
+use std::sync::LazyLock;
+
+use media_cache::policy::{ObservedKind, ObservedRequest, PolicyEngine, PolicyLimits, PolicySpec, RequestObserver};
+use media_cache_shadows::{Feed, Progress, Report, ShadowOptions, ShadowSet, Used};
+use media_cache_simulator::{Counts, ObjectRequest, Sandboxed, SimulatedCache};
+
+pub static ENGINE: LazyLock<PolicyEngine> = LazyLock::new(|| PolicyEngine::new().unwrap());
+
+/// The time between two requests, in milliseconds.
+const PAUSE: u64 = 1;
+
+/// A cache with shadows.
+pub struct Live {
+    pub feed: Feed,
+    pub shadows: ShadowSet,
+    pub active: String,
+    cache: SimulatedCache,
+    policy: Sandboxed,
+    now: u64,
+}
+
+/// Options for these policies, with windows that have no least duration.
+pub fn options(policies: &[&str]) -> ShadowOptions {
+    let choose = |policy: &&str| policy.parse::<PolicySpec>().unwrap().choose(&ENGINE).unwrap();
+    let mut options = ShadowOptions::new(policies.iter().map(choose).collect());
+    options.min_window = std::time::Duration::ZERO;
+    options
+}
+
+fn start(policy: &str, capacity: u64) -> Sandboxed {
+    let choice = policy.parse::<PolicySpec>().unwrap().choose(&ENGINE).unwrap();
+    Sandboxed::new(&ENGINE, &choice, PolicyLimits::default(), capacity).unwrap()
+}
+
+impl Live {
+    pub fn new(policy: &str, capacity: u64, options: ShadowOptions) -> Self {
+        let (cache, shadows) = (SimulatedCache::new(capacity), ShadowSet::new(ENGINE.clone(), options, 0));
+        Self { feed: Feed::default(), shadows, active: policy.into(), cache, policy: start(policy, capacity), now: 0 }
+    }
+
+    /// Requests an object. Returns whether it is a hit.
+    pub fn request(&mut self, fingerprint: u64, size: u64) -> bool {
+        self.now += PAUSE;
+        let request = ObjectRequest::new(fingerprint, size, self.now);
+        let entries = self.cache.len() as u64;
+        let is_hit = self.cache.request(&mut self.policy, &request).unwrap();
+        let kind = if is_hit { ObservedKind::Hit } else { ObservedKind::Miss };
+        self.observe(entries, kind, &ObjectRequest { cost: 1, ..request });
+        is_hit
+    }
+
+    pub fn observe(&self, entries: u64, kind: ObservedKind, request: &ObjectRequest) {
+        let ObjectRequest { fingerprint, size, at, cost, waiters, kind: media } = *request;
+        let observed = ObservedRequest { kind, fingerprint, size, at, cost, waiters, media };
+        self.feed.observe(self.cache.capacity(), entries, &[observed]);
+    }
+
+    /// Lets the shadows simulate the requests so far, and follows their decision.
+    pub fn process(&mut self) -> Progress {
+        let progress = self.shadows.process(&self.feed, self.now, &self.active);
+        if let Some(policy) = &progress.switch_to {
+            self.swap(&policy.clone());
+        }
+        progress
+    }
+
+    /// Swaps the policy.
+    pub fn swap(&mut self, policy: &str) {
+        self.policy = start(policy, self.cache.capacity());
+        let entries = self.cache.entries();
+        self.cache.seed(&mut self.policy, &entries).unwrap();
+        self.active = policy.into();
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.cache.counts()
+    }
+
+    pub fn report(&self) -> Report {
+        self.shadows.report(&self.active, Used::default())
+    }
+}
