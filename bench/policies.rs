@@ -58,6 +58,10 @@ impl<A: sdk::Algorithm> Policy for Native<A> {
             sdk::Placement::Admit(victims) => Placement::Admit(victims),
         })
     }
+
+    fn evict(&mut self, events: &[Event], needed: u64) -> Result<Vec<u64>, PolicyFault> {
+        Ok(self.0.evict(events.iter().map(event).collect(), needed))
+    }
 }
 
 fn entry(of: &Entry) -> sdk::Entry {

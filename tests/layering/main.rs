@@ -33,6 +33,7 @@ const LAYERS: &[&[&str]] = &[
     &["guest/policies/*", "guest/cache", "host/components", "host/http-downloader", "host/maintenance"],
     &["host/media-cache"],
     &["host/attach", "host/simulator", "host/conformance", "host/server"],
+    &["host/shadows"],
     &["host/cli"],
 ];
 

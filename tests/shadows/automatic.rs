@@ -1,1 +1,1 @@
-//! `--policy auto`.
+//! `--policy auto`: when the policy is switched.

@@ -61,7 +61,10 @@ fn shadows_of_all_budgets_count_what_simulate_counts() {
     assert_eq!(counts, expected);
     // The cache is an LRU with the same capacity.
     let (live_counts, own) = (live.counts(), &report.shadows[0].points[2]);
-    assert_eq!((own.factor, own.total.misses, own.total.entries), (FACTORS[2], live_counts.object_misses, report.live.unwrap().entries));
+    assert_eq!(
+        (own.factor, own.total.misses, own.total.entries),
+        (FACTORS[2], live_counts.object_misses, report.live.unwrap().entries)
+    );
     for (bound, expected) in report.bound.iter().zip(lower_bounds(&trace, &capacities)) {
         // The window is sampled for the bound, since it has more requests than are kept.
         assert!((bound.object_miss_ratio - expected.object_miss_ratio()).abs() < 0.01, "{bound:?} {expected:?}");

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use media_cache::policy::{ObservedKind, ObservedRequest, PolicyEngine, PolicyLimits, PolicySpec, RequestObserver};
+use media_cache::policy::{ObservedKind, ObservedRequest, PolicyChoice, PolicyEngine, PolicyLimits, PolicySpec, RequestObserver};
 use media_cache_shadows::{Feed, Progress, Report, ShadowOptions, ShadowSet, Used};
 use media_cache_simulator::{Counts, ObjectRequest, Sandboxed, SimulatedCache};
 
@@ -21,17 +21,20 @@ pub struct Live {
     now: u64,
 }
 
+/// A policy with its options.
+pub fn choose(policy: &str) -> PolicyChoice {
+    policy.parse::<PolicySpec>().unwrap().choose(&ENGINE).unwrap()
+}
+
 /// Options for these policies, with windows that have no least duration.
 pub fn options(policies: &[&str]) -> ShadowOptions {
-    let choose = |policy: &&str| policy.parse::<PolicySpec>().unwrap().choose(&ENGINE).unwrap();
-    let mut options = ShadowOptions::new(policies.iter().map(choose).collect());
+    let mut options = ShadowOptions::new(policies.iter().map(|policy| choose(policy)).collect());
     options.min_window = std::time::Duration::ZERO;
     options
 }
 
 fn start(policy: &str, capacity: u64) -> Sandboxed {
-    let choice = policy.parse::<PolicySpec>().unwrap().choose(&ENGINE).unwrap();
-    Sandboxed::new(&ENGINE, &choice, PolicyLimits::default(), capacity).unwrap()
+    Sandboxed::new(&ENGINE, &choose(policy), PolicyLimits::default(), capacity).unwrap()
 }
 
 impl Live {
@@ -52,7 +55,7 @@ impl Live {
     }
 
     pub fn observe(&self, entries: u64, kind: ObservedKind, request: &ObjectRequest) {
-        let ObjectRequest { fingerprint, size, at, cost, waiters, kind: media } = *request;
+        let ObjectRequest { fingerprint, size, at, cost, waiters, kind: media, .. } = *request;
         let observed = ObservedRequest { kind, fingerprint, size, at, cost, waiters, media };
         self.feed.observe(self.cache.capacity(), entries, &[observed]);
     }

@@ -33,22 +33,25 @@ pub(crate) fn standard_error(groups: &[f64; GROUPS]) -> f64 {
     (count * variance).sqrt()
 }
 
+/// What is due to chance in the groups of two quantities; see [`GroupSums`](crate::sums::GroupSums).
+pub(crate) struct Chance {
+    pub of: [f64; GROUPS],
+    pub of_known: [f64; GROUPS],
+}
+
 /// Estimates a total from a sample.
 ///
 /// `groups` are the sums of the sample's groups, scaled up to all objects. `known` are the sums of another quantity for the same groups,
-/// scaled up as well, whose true total `known_total` is known. If the two are correlated, estimating only their difference is more precise
-/// (difference estimator; Cochran, "Sampling Techniques", 3rd edition, section 7.9). `rate` is the sampling rate: a sample of all objects
-/// has no error.
-pub(crate) fn total(groups: &[f64; GROUPS], known: &[f64; GROUPS], known_total: f64, rate: f64) -> Estimate {
-    let sum: f64 = groups.iter().sum();
-    if rate >= 1.0 {
-        return Estimate { value: sum, error: 0.0 };
-    }
-    let difference: [f64; GROUPS] = std::array::from_fn(|group| groups[group] - known[group]);
-    // The correction for a finite population.
-    let error = |groups| T * standard_error(groups) * (1.0 - rate).sqrt();
-    let direct = Estimate { value: sum, error: error(groups) };
-    let by_difference = Estimate { value: (known_total + difference.iter().sum::<f64>()).max(0.0), error: error(&difference) };
+/// whose true total `known_total` is known. If the two are correlated, estimating only their difference is more precise (difference
+/// estimator; Cochran, "Sampling Techniques", 3rd edition, section 7.9).
+pub(crate) fn total(groups: &[f64; GROUPS], known: &[f64; GROUPS], known_total: f64, chance: &Chance) -> Estimate {
+    let difference =
+        |one: &[f64; GROUPS], other: &[f64; GROUPS]| -> [f64; GROUPS] { std::array::from_fn(|at| one[at] - other[at]) };
+    let direct = Estimate { value: groups.iter().sum(), error: T * standard_error(&chance.of) };
+    let by_difference = Estimate {
+        value: (known_total + difference(groups, known).iter().sum::<f64>()).max(0.0),
+        error: T * standard_error(&difference(&chance.of, &chance.of_known)),
+    };
     if by_difference.error < direct.error { by_difference } else { direct }
 }
 
@@ -66,17 +69,19 @@ mod tests {
     #[test]
     fn full_sample_has_no_error() {
         let groups = std::array::from_fn(|group| group as f64);
-        assert_eq!(total(&groups, &[0.0; GROUPS], 0.0, 1.0), Estimate { value: 120.0, error: 0.0 });
+        let chance = Chance { of: [0.0; GROUPS], of_known: [0.0; GROUPS] };
+        assert_eq!(total(&groups, &[0.0; GROUPS], 0.0, &chance), Estimate { value: 120.0, error: 0.0 });
     }
 
     #[test]
     fn correlated_quantity_with_a_known_total_reduces_the_error() {
         let groups: [f64; GROUPS] = std::array::from_fn(|group| (group * group) as f64);
         let known = groups.map(|sum| sum + 1.0);
-        let estimate = total(&groups, &known, 2000.0, 0.25);
+        let estimate = total(&groups, &known, 2000.0, &Chance { of: groups, of_known: known });
         assert_eq!(estimate, Estimate { value: 2000.0 - 16.0, error: 0.0 });
         let uncorrelated = std::array::from_fn(|group| if group % 2 == 0 { 500.0 } else { 0.0 });
-        assert_eq!(total(&groups, &uncorrelated, 4000.0, 0.25).value, groups.iter().sum::<f64>());
+        let estimate = total(&groups, &uncorrelated, 4000.0, &Chance { of: groups, of_known: uncorrelated });
+        assert_eq!(estimate.value, groups.iter().sum::<f64>());
     }
 
     #[test]

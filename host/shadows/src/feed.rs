@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use media_cache::policy::{ObservedKind, ObservedRequest, RequestObserver};
 use media_cache_simulator::ObjectRequest;
 
-use crate::sampling::SamplingRate;
+use crate::sampling::{Sample, SamplingRate};
 use crate::sums::Sums;
 
 /// The maximum number of requests that wait for the shadows.
@@ -45,6 +45,11 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// Which objects are in the sample.
+    pub fn sampling(&self) -> Sample {
+        Sample { rate: self.rate, capacity: self.capacity }
+    }
+
     /// The memory of the waiting requests and of those that are being simulated, in bytes.
     pub const MAX_MEMORY_BYTES: u64 = (2 * MAX_WAITING * (size_of::<Sampled>() + size_of::<(u64, u8)>())) as u64;
 }
@@ -92,15 +97,15 @@ impl RequestObserver for Feed {
 impl Waiting {
     fn add(&mut self, observed: &ObservedRequest) {
         let ObservedRequest { kind, fingerprint, size, at, cost, waiters, media } = *observed;
-        let request = ObjectRequest { fingerprint, size, at, cost, waiters, kind: media };
+        let request = ObjectRequest { cost, waiters, kind: media, ..ObjectRequest::new(fingerprint, size, at) };
         let number = self.batch.requested.requests as u64;
         if matches!(kind, ObservedKind::Hit | ObservedKind::Miss) {
-            self.batch.requested.add(&request);
+            self.batch.requested = self.batch.requested.plus(Sums::of(&request), 1.0);
         }
         if kind == ObservedKind::Miss {
-            self.batch.missed.add(&request);
+            self.batch.missed = self.batch.missed.plus(Sums::of(&request), 1.0);
         }
-        if self.batch.rate.includes(fingerprint) && self.is_informative(fingerprint, kind) {
+        if self.batch.sampling().includes(fingerprint, size) && self.is_informative(fingerprint, kind) {
             self.batch.sample.push(Sampled { kind, number, request });
             while self.batch.sample.len() >= MAX_WAITING {
                 self.set_rate(self.batch.rate.halved());
@@ -121,10 +126,11 @@ impl Waiting {
     fn set_rate(&mut self, rate: SamplingRate) {
         self.batch.rate = rate;
         self.of_object.clear();
+        let sampling = self.batch.sampling();
         let sample = std::mem::take(&mut self.batch.sample);
         let is_kept = |sampled: &Sampled| {
-            let fingerprint = sampled.request.fingerprint;
-            rate.includes(fingerprint) && self.is_informative(fingerprint, sampled.kind)
+            let ObjectRequest { fingerprint, size, .. } = sampled.request;
+            sampling.includes(fingerprint, size) && self.is_informative(fingerprint, sampled.kind)
         };
         self.batch.sample = sample.into_iter().filter(is_kept).collect();
     }
@@ -137,7 +143,7 @@ mod tests {
     use super::*;
 
     fn observed(kind: ObservedKind, fingerprint: u64) -> ObservedRequest {
-        ObservedRequest { kind, fingerprint, size: 8192, at: 5, cost: 10, waiters: 0, media: MediaKind::Image }
+        ObservedRequest { kind, fingerprint, size: 512, at: 5, cost: 10, waiters: 0, media: MediaKind::Image }
     }
 
     #[test]
@@ -147,7 +153,7 @@ mod tests {
         let requests: Vec<_> = (1..).zip(kinds).map(|(fingerprint, kind)| observed(kind, fingerprint)).collect();
         feed.observe(1 << 20, 1, &requests);
         let batch = feed.take();
-        assert_eq!((batch.requested, batch.missed.requests), (Sums { requests: 2.0, bytes: 16384.0, wait: 20.0 }, 1.0));
+        assert_eq!((batch.requested, batch.missed.requests), (Sums { requests: 2.0, bytes: 1024.0, wait: 20.0 }, 1.0));
         assert_eq!(batch.sample.iter().map(|sampled| sampled.kind).collect::<Vec<_>>(), kinds);
         assert_eq!(batch.sample.iter().map(|sampled| sampled.number).collect::<Vec<_>>(), [0, 0, 1, 2]);
         let next = feed.take();

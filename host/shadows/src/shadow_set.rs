@@ -9,7 +9,8 @@ use crate::options::{FACTORS, ShadowOptions};
 use crate::recent_requests::RecentRequests;
 use crate::report::{Report, Used};
 use crate::sampling::SamplingRate;
-use crate::shadow::{PointMisses, Shadow};
+use crate::shadow::Shadow;
+use crate::sums::GroupSums;
 use crate::window::{History, Window};
 
 /// The share of the allowance that one policy may use. A policy that exceeds it is dropped.
@@ -101,17 +102,18 @@ impl ShadowSet {
         }
         self.follow(batch, now);
         self.entries = batch.entries;
+        let sampling = batch.sampling();
         let before = self.window.requested.requests as u64;
         for shadow in 0..self.shadows.len() {
-            let misses = self.window.shadows[shadow].get_or_insert_with(|| vec![PointMisses::default(); FACTORS.len()]);
-            self.shadows[shadow].process(self.rate, &self.capacities, &batch.sample, misses);
+            let misses = self.window.shadows[shadow].get_or_insert_with(|| vec![GroupSums::default(); FACTORS.len()]);
+            self.shadows[shadow].process(&sampling, &batch.sample, misses);
         }
         for sampled @ Sampled { kind, request, number } in &batch.sample {
             match kind {
                 ObservedKind::Hit => self.recent.add(sampled, before + number),
                 ObservedKind::Miss => {
                     self.recent.add(sampled, before + number);
-                    self.window.missed_in_sample.add(request);
+                    self.window.missed_in_sample.add(request, sampling.probability(request.size));
                 }
                 ObservedKind::Put | ObservedKind::Restored => self.recent.add_stored(request.fingerprint),
             }
@@ -157,14 +159,15 @@ impl ShadowSet {
         if self.capacities != capacities {
             self.capacities = capacities;
             self.rate = batch.rate;
-            let start = |choice: &_| Shadow::new(&self.engine, Clone::clone(choice), self.limits, self.rate, &self.capacities);
+            let start =
+                |choice: &_| Shadow::new(&self.engine, Clone::clone(choice), self.limits, &batch.sampling(), &self.capacities);
             self.shadows = self.options.policies.iter().map(start).collect();
             self.begin_window(now);
         } else if self.rate != batch.rate {
             self.rate = batch.rate;
             (self.rate_changes, self.changed_at) = (self.rate_changes + 1, now);
             for shadow in &mut self.shadows {
-                shadow.resample(&self.engine, self.limits, self.rate, &self.capacities);
+                shadow.resample(&self.engine, self.limits, &batch.sampling(), &self.capacities);
                 // It would otherwise make the sample smaller and smaller.
                 let (policy, _) = shadow.memory_bytes();
                 if policy as f64 > FULL * self.limits.memory_bytes as f64 {
@@ -195,8 +198,8 @@ impl ShadowSet {
 
     fn begin_window(&mut self, now: u64) {
         let shadows = vec![None; self.shadows.len()];
-        let (number, rate) = (self.window.number, self.rate.fraction());
-        self.window = Window { number, began: now, rate, shadows, ..Window::default() };
+        let scaling_errors = self.shadows.iter().map(|shadow| shadow.scaling_error(self.rate)).collect();
+        self.window = Window { number: self.window.number, began: now, shadows, scaling_errors, ..Window::default() };
         self.recent.begin(self.rate);
     }
 }

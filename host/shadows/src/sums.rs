@@ -15,11 +15,10 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Adds a request.
-    pub fn add(&mut self, request: &ObjectRequest) {
-        self.requests += 1.0;
-        self.bytes += request.size as f64;
-        self.wait += request.wait() as f64;
+    /// Of one request.
+    #[must_use]
+    pub fn of(request: &ObjectRequest) -> Self {
+        Self { requests: 1.0, bytes: request.size as f64, wait: request.wait() as f64 }
     }
 
     /// The sum of both, the other one weighted.
@@ -33,23 +32,35 @@ impl Sums {
     }
 }
 
-/// Sums by group of objects.
+/// Sums of a sample by group of objects, scaled up to all objects.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct GroupSums([Sums; GROUPS]);
+pub struct GroupSums {
+    sums: [Sums; GROUPS],
+    /// The sums of the parts that are due to chance: the differences between two groups are as large as those between two samples.
+    chance: [Sums; GROUPS],
+}
 
 impl GroupSums {
-    /// Adds a request.
-    pub fn add(&mut self, request: &ObjectRequest) {
-        self.0[group(request.fingerprint)].add(request);
+    /// Adds a request for an object that is in the sample with this probability.
+    pub fn add(&mut self, request: &ObjectRequest, probability: f64) {
+        let (group, sums) = (group(request.fingerprint), Sums::of(request));
+        self.sums[group] = self.sums[group].plus(sums, 1.0 / probability);
+        self.chance[group] = self.chance[group].plus(sums, (1.0 - probability).sqrt() / probability);
     }
 
-    /// Adds other sums, weighted.
-    pub fn add_weighted(&mut self, other: &Self, weight: f64) {
-        self.0.iter_mut().zip(&other.0).for_each(|(sums, other)| *sums = sums.plus(*other, weight));
+    /// Adds other sums.
+    pub fn add_all(&mut self, other: &Self) {
+        self.sums.iter_mut().zip(&other.sums).for_each(|(sums, other)| *sums = sums.plus(*other, 1.0));
+        self.chance.iter_mut().zip(&other.chance).for_each(|(sums, other)| *sums = sums.plus(*other, 1.0));
     }
 
     /// A measure of each group.
     pub fn map(&self, measure: impl Fn(&Sums) -> f64) -> [f64; GROUPS] {
-        self.0.each_ref().map(measure)
+        self.sums.each_ref().map(measure)
+    }
+
+    /// A measure of what is due to chance in each group.
+    pub fn map_chance(&self, measure: impl Fn(&Sums) -> f64) -> [f64; GROUPS] {
+        self.chance.each_ref().map(measure)
     }
 }

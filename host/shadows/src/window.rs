@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use media_cache_simulator::LowerBound;
 
-use crate::shadow::PointMisses;
 use crate::sums::{GroupSums, Sums};
 
 /// Windows that began earlier than this before the last one, in milliseconds, are forgotten.
@@ -21,15 +20,15 @@ pub(crate) struct Window {
     /// When it began and ended, in milliseconds since 1970.
     pub began: u64,
     pub ended: u64,
-    /// The share of objects in the sample.
-    pub rate: f64,
     /// All requests, and those that the cache missed.
     pub requested: Sums,
     pub missed: Sums,
     /// The misses of the cache in the sample.
     pub missed_in_sample: GroupSums,
     /// By shadow: its misses at each capacity, if they count.
-    pub shadows: Vec<Option<Vec<PointMisses>>>,
+    pub shadows: Vec<Option<Vec<GroupSums>>>,
+    /// By shadow: by how much a miss ratio may differ because the caches are scaled to the sample.
+    pub scaling_errors: Vec<f64>,
     /// The policy of the cache at the end.
     pub active: String,
 }
@@ -55,7 +54,7 @@ impl History {
 
     /// The memory used, in bytes.
     pub fn memory_bytes(&self) -> u64 {
-        let points = |window: &Window| window.shadows.iter().flatten().map(Vec::len).sum::<usize>() * size_of::<PointMisses>();
+        let points = |window: &Window| window.shadows.iter().flatten().map(Vec::len).sum::<usize>() * size_of::<GroupSums>();
         self.windows.iter().map(|window| (size_of::<Window>() + points(window)) as u64).sum()
     }
 }

@@ -19,6 +19,10 @@ pub trait Policy {
     /// See `place` in `wit/policy/eviction.wit`.
     #[allow(clippy::missing_errors_doc, reason = "as for all methods")]
     fn place(&mut self, events: &[Event], candidate: Entry, needed: u64) -> Result<Placement, PolicyFault>;
+
+    /// See `evict` in `wit/policy/eviction.wit`.
+    #[allow(clippy::missing_errors_doc, reason = "as for all methods")]
+    fn evict(&mut self, events: &[Event], needed: u64) -> Result<Vec<u64>, PolicyFault>;
 }
 
 /// A policy component in the sandbox that a cache runs it in.
@@ -55,5 +59,9 @@ impl Policy for Sandboxed {
 
     fn place(&mut self, events: &[Event], candidate: Entry, needed: u64) -> Result<Placement, PolicyFault> {
         self.instance.place(&self.handle, events, candidate, needed)
+    }
+
+    fn evict(&mut self, events: &[Event], needed: u64) -> Result<Vec<u64>, PolicyFault> {
+        self.instance.evict(&self.handle, events, needed)
     }
 }

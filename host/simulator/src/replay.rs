@@ -106,6 +106,11 @@ mod tests {
             self.log(&format!("{} of {} needs {needed}", candidate.id, candidate.size), events);
             Ok(if self.placements.is_empty() { admit(&[]) } else { self.placements.remove(0) })
         }
+
+        fn evict(&mut self, events: &[Event], needed: u64) -> Result<Vec<u64>, PolicyFault> {
+            self.log(&format!("evict {needed}"), events);
+            Ok(Vec::new())
+        }
     }
 
     fn admit(victims: &[u64]) -> Placement {

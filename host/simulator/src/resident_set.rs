@@ -15,7 +15,7 @@ pub(crate) struct ResidentSet {
     by_fingerprint: HashTable<u32>,
     slots: Vec<Slot>,
     free_slots: Vec<u32>,
-    used_bytes: u64,
+    used_space: u64,
     /// For each slot in use, the number of a request that accessed it, and the slot. The request may be older than the last one. Built on
     /// first use.
     by_last_access: Option<BinaryHeap<Reverse<(u64, u32)>>>,
@@ -24,8 +24,9 @@ pub(crate) struct ResidentSet {
 #[derive(Clone, Copy)]
 struct Slot {
     fingerprint: u64,
-    /// 0 if the slot is free.
     size: u64,
+    /// 0 if the slot is free.
+    space: u64,
     /// The number of the last request for the object.
     accessed_by: u64,
     /// The number of the request for which the object was stored.
@@ -38,9 +39,9 @@ struct Slot {
 }
 
 impl ResidentSet {
-    /// Sum of the sizes of the stored objects.
-    pub fn used_bytes(&self) -> u64 {
-        self.used_bytes
+    /// The space that the stored objects take up.
+    pub fn used_space(&self) -> u64 {
+        self.used_space
     }
 
     /// The number of stored objects.
@@ -82,11 +83,11 @@ impl ResidentSet {
         }
     }
 
-    /// Stores an object, whose id was reserved. `request` is the number of the request for it.
-    pub fn insert(&mut self, entry: &Entry, request: u64) {
+    /// Stores an object, whose id was reserved, and which takes up this space. `request` is the number of the request for it.
+    pub fn insert(&mut self, entry: &Entry, space: u64, request: u64) {
         let Entry { id, fingerprint, size, accessed_at, cost, kind, .. } = *entry;
         let hits = u32::try_from(entry.hits).unwrap_or(u32::MAX);
-        let slot = Slot { fingerprint, size, accessed_by: request, stored_by: request, accessed_at, hits, cost, kind };
+        let slot = Slot { fingerprint, size, space, accessed_by: request, stored_by: request, accessed_at, hits, cost, kind };
         let at = id as usize;
         if at < self.slots.len() {
             self.slots[at] = slot;
@@ -95,37 +96,37 @@ impl ResidentSet {
         }
         let slots = &self.slots;
         self.by_fingerprint.insert_unique(fingerprint, id as u32, |id| slots[*id as usize].fingerprint);
-        self.used_bytes += size;
+        self.used_space += space;
         if let Some(by_last_access) = &mut self.by_last_access {
             by_last_access.push(Reverse((request, id as u32)));
         }
     }
 
-    /// Removes an object and returns its size. `None` if nothing is stored under this id.
+    /// Removes an object and returns the space that it took up. `None` if nothing is stored under this id.
     pub fn remove(&mut self, id: u64) -> Option<u64> {
-        let slot = self.slots.get_mut(usize::try_from(id).ok()?).filter(|slot| slot.size > 0)?;
-        let size = std::mem::take(&mut slot.size);
+        let slot = self.slots.get_mut(usize::try_from(id).ok()?).filter(|slot| slot.space > 0)?;
+        let space = std::mem::take(&mut slot.space);
         if let Ok(entry) = self.by_fingerprint.find_entry(slot.fingerprint, |stored| u64::from(*stored) == id) {
             entry.remove();
         }
-        self.used_bytes -= size;
+        self.used_space -= space;
         self.free_slots.push(id as u32);
-        Some(size)
+        Some(space)
     }
 
     /// The id of the least recently used object.
     pub fn least_recently_used(&mut self) -> Option<u64> {
         let slots = &self.slots;
-        let resident = |(id, slot): (usize, &Slot)| (slot.size > 0).then_some(Reverse((slot.accessed_by, id as u32)));
+        let resident = |(id, slot): (usize, &Slot)| (slot.space > 0).then_some(Reverse((slot.accessed_by, id as u32)));
         let by_last_access = self.by_last_access.get_or_insert_with(|| slots.iter().enumerate().filter_map(resident).collect());
         while let Some(Reverse((access, id))) = by_last_access.peek().copied() {
             let slot = &slots[id as usize];
-            if slot.size > 0 && slot.accessed_by == access {
+            if slot.space > 0 && slot.accessed_by == access {
                 return Some(id.into());
             }
             by_last_access.pop();
             // This access is outdated. If it was to the current object, add the last access to that object instead.
-            if slot.size > 0 && slot.stored_by <= access {
+            if slot.space > 0 && slot.stored_by <= access {
                 by_last_access.push(Reverse((slot.accessed_by, id)));
             }
         }
@@ -134,7 +135,7 @@ impl ResidentSet {
 
     /// All stored objects, least recently used first.
     pub fn entries(&self) -> Vec<Entry> {
-        let residents = self.slots.iter().enumerate().filter(|(_, slot)| slot.size > 0);
+        let residents = self.slots.iter().enumerate().filter(|(_, slot)| slot.space > 0);
         let mut order: Vec<(u64, usize)> = residents.map(|(id, slot)| (slot.accessed_by, id)).collect();
         order.sort_unstable();
         let entry = |(_, id): (u64, usize)| {

@@ -19,6 +19,8 @@ pub struct ObjectRequest {
     pub fingerprint: u64,
     /// The size of the object, at least 1.
     pub size: u64,
+    /// The space that the object takes up. It differs from the size only in caches that are scaled down to a sample.
+    pub space: u64,
     /// The time, in milliseconds.
     pub at: u64,
     /// How long a fetch of the object takes, in milliseconds. 0 if unknown.
@@ -33,7 +35,7 @@ impl ObjectRequest {
     /// A request for an object whose cost and kind are unknown.
     #[must_use]
     pub fn new(fingerprint: u64, size: u64, at: u64) -> Self {
-        Self { fingerprint, size, at, cost: 0, waiters: 0, kind: MediaKind::Other }
+        Self { fingerprint, size, space: size, at, cost: 0, waiters: 0, kind: MediaKind::Other }
     }
 
     /// How long clients wait in total if the request is a miss, in milliseconds.
@@ -43,7 +45,7 @@ impl ObjectRequest {
     }
 
     fn candidate(&self, id: u64) -> Entry {
-        let Self { fingerprint, size, at, cost, waiters, kind } = *self;
+        let Self { fingerprint, size, at, cost, waiters, kind, .. } = *self;
         Entry { id, fingerprint, size, hits: 0, accessed_at: at, cost, waiters, kind }
     }
 }
@@ -57,28 +59,42 @@ pub struct SimulatedCache {
     /// The number of requests and insertions so far, which orders the objects by last use.
     clock: u64,
     counts: Counts,
+    /// Whether any object took up space that differs from its size.
+    is_scaled: bool,
 }
 
 impl SimulatedCache {
     /// An empty cache of `capacity` bytes.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
-        Self { capacity, residents: ResidentSet::default(), events: Vec::new(), clock: 0, counts: Counts::default() }
+        Self {
+            capacity,
+            residents: ResidentSet::default(),
+            events: Vec::new(),
+            clock: 0,
+            counts: Counts::default(),
+            is_scaled: false,
+        }
     }
 
     /// A cache that stores the most recently used of these objects, as many as fit, and whose policy is seeded with them. `entries` are in
-    /// order of use, least recently used first; their ids are ignored.
+    /// order of use, least recently used first; their ids are ignored. `space` is the space that an object of a size takes up.
     ///
     /// # Errors
     /// If the policy faults.
-    pub fn with_entries(capacity: u64, policy: &mut impl Policy, entries: &[Entry]) -> Result<Self, PolicyFault> {
+    pub fn with_entries(
+        capacity: u64,
+        policy: &mut impl Policy,
+        entries: &[Entry],
+        space: impl Fn(u64) -> u64,
+    ) -> Result<Self, PolicyFault> {
         let mut cache = Self::new(capacity);
         let mut free = capacity;
-        let mut fits = |entry: &Entry| free.checked_sub(entry.size).map(|rest| free = rest).is_some();
+        let mut fits = |entry: &Entry| free.checked_sub(space(entry.size)).map(|rest| free = rest).is_some();
         let kept = entries.iter().rev().take_while(|entry| fits(entry)).count();
         for entry in &entries[entries.len() - kept..] {
             let entry = Entry { id: cache.residents.reserve_id(), ..*entry };
-            cache.residents.insert(&entry, cache.clock);
+            cache.residents.insert(&entry, space(entry.size), cache.clock);
             cache.clock += 1;
         }
         let entries = cache.entries();
@@ -170,46 +186,57 @@ impl SimulatedCache {
 
     /// Stores a missed object, if it fits and the policy admits it.
     fn insert(&mut self, policy: &mut impl Policy, request: &ObjectRequest) -> Result<(), PolicyFault> {
-        let size = request.size;
-        if size > self.capacity {
+        let space = request.space;
+        if space > self.capacity {
             return Ok(());
         }
         let resident = self.residents.len();
-        let needed = (self.residents.used_bytes() + size).saturating_sub(self.capacity);
+        let needed = (self.residents.used_space() + space).saturating_sub(self.capacity);
         let id = self.residents.reserve_id();
         let candidate = request.candidate(id);
+        self.is_scaled |= space != request.size;
         let placement = policy.place(&self.events, candidate, needed)?;
         self.events.clear();
         let is_admitted = match placement {
             Placement::Refuse => false,
-            Placement::Admit(victims) if victims.len() > resident + 1 => {
-                return Err(PolicyFault::TooManyVictims { named: victims.len(), tracked: resident });
+            Placement::Admit(victims) => {
+                check_number(&victims, resident + 1)?;
+                self.evict(policy, victims, id, needed)?
             }
-            Placement::Admit(victims) => self.evict(policy, &victims, id, needed)?,
         };
         if is_admitted {
-            self.residents.insert(&candidate, self.clock);
-            self.counts.bytes_written += size;
+            self.residents.insert(&candidate, space, self.clock);
+            self.counts.bytes_written += request.size;
         } else {
             self.residents.release_id(id);
         }
         Ok(())
     }
 
-    /// Evicts the victims that are stored, and the least recently used objects if `needed` bytes are still not free. Returns whether the
-    /// candidate is admitted: it is not if it is among the victims.
-    fn evict(&mut self, policy: &mut impl Policy, victims: &[u64], candidate: u64, needed: u64) -> Result<bool, PolicyFault> {
+    /// Evicts the victims that are stored, and the least recently used objects if the space that is needed is still not free. Returns
+    /// whether the candidate is admitted: it is not if it is among the victims.
+    fn evict(&mut self, policy: &mut impl Policy, mut victims: Vec<u64>, candidate: u64, needed: u64) -> Result<bool, PolicyFault> {
         let mut freed = 0;
         let mut is_admitted = true;
-        for victim in victims {
-            if *victim == candidate && is_admitted {
-                is_admitted = false;
-            } else if let Some(size) = self.residents.remove(*victim) {
-                freed += size;
-                self.counts.evictions += 1;
-            } else {
-                self.counts.rejected_ids += 1;
+        loop {
+            let freed_before = freed;
+            for victim in &victims {
+                if *victim == candidate && is_admitted {
+                    is_admitted = false;
+                } else if let Some(space) = self.residents.remove(*victim) {
+                    freed += space;
+                    self.counts.evictions += 1;
+                } else {
+                    self.counts.rejected_ids += 1;
+                }
             }
+            let is_first = freed_before == 0;
+            if !is_admitted || freed >= needed || !self.is_scaled || (freed == freed_before && !is_first) {
+                break;
+            }
+            // The policy knows sizes, but in a scaled cache, a large victim frees less space.
+            victims = policy.evict(&[], needed - freed)?;
+            check_number(&victims, self.residents.len() + 1)?;
         }
         while is_admitted && freed < needed {
             let Some(victim) = self.residents.least_recently_used() else { break };
@@ -230,4 +257,12 @@ impl SimulatedCache {
         }
         Ok(())
     }
+}
+
+/// A policy that names more victims than there are entries has a fault.
+fn check_number(victims: &[u64], entries: usize) -> Result<(), PolicyFault> {
+    if victims.len() > entries {
+        return Err(PolicyFault::TooManyVictims { named: victims.len(), tracked: entries - 1 });
+    }
+    Ok(())
 }
