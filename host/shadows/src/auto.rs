@@ -1,12 +1,12 @@
 //! Decides when to switch to another policy, for `--policy auto`.
 //!
-//! - **Hysteresis.** A policy is switched to if it would have been better in each of the last three windows, by more than twice the standard
-//!   error of its gain over all three, and by more than half a per cent of what could be lost at most. A window has at least twice as many
-//!   requests as there are entries.
-//! - **Settling.** The window in which the policy changed and the one after it say nothing about the new policy, because the cache still
-//!   contains what the previous policy kept.
-//! - **Verification.** After three more windows, the gain is compared with the prediction. If less than half was achieved, the switch is
-//!   reverted, and that policy is not considered for a while, each time twice as long.
+//! - **Hysteresis.** Shadows are compared with that of the current policy. A policy is switched to if it was better in each of the last three
+//!   windows, by more than twice the standard error of its gain over all three, by more than half a per cent of what could be lost at
+//!   most, and by more than 2 % of what is lost now. If there are several, the best one in the last window is chosen. A window has at least twice as many requests as there are entries.
+//! - **Cool-down.** For three windows after a switch, there is no other.
+//! - **Verification.** In the three windows after a switch, the cache still contains what the previous policy kept. After three more, what
+//!   the cache has gained is compared with the prediction. If less than half was achieved, the switch is reverted, and that policy is not
+//!   considered for a while, each time twice as long.
 //! - **People come first.** If somebody else swaps the policy, nothing is switched any more.
 
 use std::collections::{HashMap, VecDeque};
@@ -22,11 +22,14 @@ use crate::window::Window;
 /// The number of windows on which a decision is based.
 const WINDOWS: usize = 3;
 
-/// The number of windows after a change of the policy that are ignored.
-const SETTLING: u64 = 1;
+/// The number of complete windows after a switch in which the cache changes its contents.
+const SETTLING: u64 = 3;
 
 /// The least gain, as a share of the objective if every request were a miss.
 const MIN_GAIN: f64 = 0.005;
+
+/// The least gain, as a share of the objective of the current policy.
+const MIN_RELATIVE_GAIN: f64 = 0.02;
 
 /// For how many windows a policy is not considered after its first switch was reverted.
 const BARRED: u64 = 24;
@@ -39,8 +42,8 @@ const MAX_SWITCHES: usize = 100;
 pub(crate) struct Auto {
     /// The policy after the last window.
     active: Option<String>,
-    /// The first window that counts for the current policy.
-    counts_from: u64,
+    /// The first complete window with the current policy.
+    active_from: u64,
     /// The policy that was decided on last, until it is active.
     requested: Option<String>,
     /// Whether somebody else has swapped the policy.
@@ -100,13 +103,19 @@ impl Auto {
         if self.is_paused {
             return None;
         }
-        let windows: Vec<&Window> = set.history.windows.iter().filter(|window| window.number >= self.counts_from).collect();
-        let windows = windows.get(windows.len().checked_sub(WINDOWS)?..)?;
-        let switch = match std::mem::take(&mut self.is_unverified) {
-            true => self.verify(set, windows),
-            false => None,
+        let since = |first: u64| {
+            let windows: Vec<&Window> = set.history.windows.iter().filter(|window| window.number >= first).collect();
+            windows.len().checked_sub(WINDOWS).map(|at| windows[at..].to_vec())
         };
-        let switch = switch.or_else(|| self.better(set, windows, &window.active, window.number))?;
+        let settled = since(self.active_from + SETTLING).filter(|_| self.is_unverified);
+        let reversal = settled.and_then(|windows| {
+            self.is_unverified = false;
+            self.verify(set, &windows)
+        });
+        let switch = match reversal {
+            Some(reversal) => reversal,
+            None => self.better(set, &since(self.active_from)?, &window.active, window.number)?,
+        };
         let to = switch.to.clone();
         self.requested = Some(to.clone());
         self.is_unverified = switch.predicted_gain.is_some();
@@ -121,7 +130,7 @@ impl Auto {
         let (state, why) = if self.is_paused {
             (AutoState::Paused, "the policy was swapped by hand, so it is not changed automatically until the service is restarted")
         } else if self.is_unverified {
-            (AutoState::CoolingDown, "the gain of the last switch is being measured")
+            (AutoState::CoolingDown, "the gain of the last switch is still being measured")
         } else {
             (AutoState::Watching, "no other policy has been clearly better in three windows")
         };
@@ -132,7 +141,7 @@ impl Auto {
     fn follow(&mut self, window: &Window) {
         let has_changed = self.active.as_ref().is_some_and(|active| *active != window.active);
         if has_changed || self.active.is_none() {
-            self.counts_from = window.number + if has_changed { 1 + SETTLING } else { 0 };
+            self.active_from = window.number + u64::from(has_changed);
         }
         if has_changed && self.requested.as_ref() != Some(&window.active) {
             (self.is_paused, self.is_unverified) = (true, false);
@@ -170,29 +179,35 @@ impl Auto {
         Some(Switch { at: 0.0, from, to, predicted_gain: None, achieved_gain: None, reverted: false })
     }
 
-    /// The best policy that is clearly better than the current one.
+    /// The best policy that is clearly better than the current one, which has to have a shadow.
     fn better(&self, set: &ShadowSet, windows: &[&Window], active: &str, number: u64) -> Option<Switch> {
+        let measure = |sums: &_| value(set, sums);
+        let misses = |windows: &[&Window], shadow| Misses::of(windows.iter().copied(), shadow, OWN);
+        let current = set.shadows.iter().position(|shadow| shadow.name == active && shadow.fault().is_none())?;
+        let stay = misses(windows, current);
         let mut best: Option<(&str, f64, f64)> = None;
         for (at, shadow) in set.shadows.iter().enumerate() {
             let is_barred = self.barred.get(&shadow.name).is_some_and(|(_, until)| number < *until);
-            if shadow.name == active || shadow.fault().is_some() || is_barred {
+            if at == current || shadow.fault().is_some() || is_barred {
                 continue;
             }
-            let measure = |sums: &_| value(set, sums);
-            let all = Misses::of(windows.iter().copied(), at, OWN);
-            let gain = all.gain(measure);
-            let is_always_better = || windows.iter().all(|window| Misses::of([*window], at, OWN).gain(measure).value > 0.0);
-            let is_clear = all.windows == WINDOWS
+            let other = misses(windows, at);
+            let gain = stay.gain_of(&other, measure);
+            let gain_in = |window: &Window| misses(&[window], current).gain_of(&misses(&[window], at), measure).value;
+            let recent = windows.last().map_or(0.0, |window| gain_in(window));
+            let is_clear = stay.windows == WINDOWS
+                && other.windows == WINDOWS
                 && gain.value > 2.0 * gain.error
-                && gain.value > MIN_GAIN * measure(&all.requested)
-                && is_always_better();
-            if is_clear && best.is_none_or(|(_, other, _)| gain.value > other) {
-                best = Some((&shadow.name, gain.value, ratio(gain.value, measure(&all.missed_live))));
+                && gain.value > MIN_GAIN * measure(&stay.requested)
+                && gain.value > MIN_RELATIVE_GAIN * stay.estimate(measure).value
+                && windows.iter().all(|window| gain_in(window) > 0.0);
+            if is_clear && best.is_none_or(|(_, most, _)| recent > most) {
+                best = Some((&shadow.name, recent, gain.value));
             }
         }
-        let (to, _, predicted) = best?;
-        let (from, to) = (active.into(), to.into());
-        Some(Switch { at: 0.0, from, to, predicted_gain: Some(predicted), achieved_gain: None, reverted: false })
+        let (to, _, gain) = best?;
+        let predicted_gain = Some(ratio(gain, stay.estimate(measure).value));
+        Some(Switch { at: 0.0, from: active.into(), to: to.into(), predicted_gain, achieved_gain: None, reverted: false })
     }
 
     fn bar(&mut self, policy: String, number: u64) {

@@ -46,4 +46,11 @@ impl Misses {
         let gain = estimate::gain(&self.live.map(&measure), &self.shadow.map(&measure));
         Estimate { error: gain.error + self.scaling_error / 2.0 * measure(&self.requested), ..gain }
     }
+
+    /// By how much a measure of these misses exceeds that of another shadow's in the same windows, with the standard error.
+    pub fn gain_of(&self, other: &Self, measure: impl Fn(&Sums) -> f64) -> Estimate {
+        let gain = estimate::gain(&self.shadow.map(&measure), &other.shadow.map(&measure));
+        let scaling_error = self.scaling_error.max(other.scaling_error);
+        Estimate { error: gain.error + scaling_error / 2.0 * measure(&self.requested), ..gain }
+    }
 }
