@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn error_says_what_is_valid() {
         for (text, cause) in
-            [("", "\"\""), ("hits", "\"hits\""), ("requests,", "\"\""), ("Bytes", "\"Bytes\""), ("requests=1;bytes=2", "")]
+            [("", "\"\""), ("hits", "\"hits\""), ("requests=1,", "\"\""), ("Bytes", "\"Bytes\""), ("requests=1;bytes=2", "")]
         {
             let error = error(text);
             let is_unknown = error.starts_with(&format!("{cause} is not an objective: give requests, bytes or wait, or weights"));
