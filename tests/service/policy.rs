@@ -223,4 +223,7 @@ async fn requests_are_recorded_as_a_trace_without_their_urls() {
     assert_eq!(keys, [hash(&a), hash(&b), hash(&a)]);
     let entry = dir.listed().await[0].clone();
     assert!(lines.iter().all(|line| entry["disk_size"] == line[2].parse::<u64>().unwrap()), "{trace}{entry}");
+    // The cost of the hit is that of the fetch, which the entry keeps.
+    let is_complete = |line: &Vec<&str>| line[3].parse::<u32>().is_ok_and(|cost| cost > 0) && line[4..] == ["", "image"];
+    assert!(lines.iter().all(is_complete), "{trace}");
 }

@@ -37,6 +37,8 @@ pub struct MediaInfo {
     pub cache_control: CacheControl,
     /// See [`Media::validators`].
     pub validators: Validators,
+    /// See [`Media::cost`].
+    pub cost: u32,
     /// See [`Media::attachment`].
     pub attachment: Attachment,
 }
@@ -66,12 +68,12 @@ impl fmt::Debug for Attachment {
 }
 
 impl MediaInfo {
-    /// Metadata of public media without validators and without a lifetime.
+    /// Metadata of public media without validators, without a lifetime and of unknown cost.
     #[must_use]
     pub fn new(mimetype: impl Into<String>, filename: impl Into<String>, stored_at: SystemTime) -> Self {
         let (cache_control, validators) = (CacheControl::default(), Validators::default());
         let attachment = Attachment::default();
-        Self { mimetype: mimetype.into(), filename: filename.into(), stored_at, cache_control, validators, attachment }
+        Self { mimetype: mimetype.into(), filename: filename.into(), stored_at, cache_control, validators, cost: 0, attachment }
     }
 }
 
@@ -119,6 +121,13 @@ impl Media {
     #[must_use]
     pub fn validators(&self) -> &Validators {
         &self.info.validators
+    }
+
+    /// How long the fetch of the media took, in milliseconds. 0 if unknown, as for media that was put, or whose body was still arriving
+    /// when it was returned.
+    #[must_use]
+    pub fn cost(&self) -> u32 {
+        self.info.cost
     }
 
     /// The value that a server keeps with the media.
@@ -196,8 +205,6 @@ pub(crate) struct Delivered {
     pub file: Weak<Blob>,
     /// The version of the sidecar that says what the media is.
     pub sidecar: Option<Stamp>,
-    /// How long the fetch took, in milliseconds. 0 if unknown.
-    pub cost: u32,
 }
 
 /// The outcome of a refresh as the component returned it.

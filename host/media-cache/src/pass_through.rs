@@ -166,6 +166,7 @@ fn delivered(media: FetchedMedia) -> Media {
         stored_at: SystemTime::now(),
         cache_control,
         validators,
+        cost: 0,
         attachment: Attachment::default(),
     };
     Media::new(info, body, Source::Origin)

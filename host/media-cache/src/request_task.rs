@@ -107,7 +107,7 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
                 return Box::pin(answer_early(url, delivered, reply, accessor, instance)).await;
             }
             if !is_stored && instance.standing() != Standing::Active && may_be_stored(&delivered.media) {
-                let (cost, stored_at) = (delivered.cost, delivered.media.stored_at());
+                let (cost, stored_at) = (delivered.media.cost(), delivered.media.stored_at());
                 let media = Box::new(delivered.media.into_fetched());
                 return Ok(Some(Request::Admit { url, media, cost, stored_at, reply: Some(reply), stored: None }));
             }
@@ -129,7 +129,7 @@ async fn answer_early(
     instance: &Instance,
 ) -> wasmtime::Result<Option<Request>> {
     let (media, began) = (delivered.media.clone(), Instant::now());
-    let cost = delivered.cost;
+    let cost = delivered.media.cost();
     let is_active = instance.active_since_now();
     drop(reply.send(Ok(delivered)));
     instance.has_answered();

@@ -175,7 +175,7 @@ pub(crate) mod tests {
         let info = MediaInfo::new("image/png", "a.png", SystemTime::UNIX_EPOCH);
         let media = Media::new(info, Blob::clone(&blob), Source::Origin);
         let resident = Arc::downgrade(&blob);
-        (blob, Delivered { media, instance, handle, resident, file: Weak::new(), sidecar: None, cost: 0 })
+        (blob, Delivered { media, instance, handle, resident, file: Weak::new(), sidecar: None })
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Res
             age: media.cache_control.age,
         },
         validators: from_component(media.validators),
+        cost: media.cost,
         attachment: Attachment::default(),
     };
     Ok(Delivered {
@@ -36,7 +37,6 @@ pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Res
         resident: if media.resident { Arc::downgrade(&body) } else { Weak::new() },
         file: file.as_ref().map(Arc::downgrade).unwrap_or_default(),
         sidecar: media.sidecar,
-        cost: media.cost,
         media: Media::new(info, Blob::clone(&body), media.source),
     })
 }

@@ -1,6 +1,7 @@
 //! The state that all requests to a service share.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::http::StatusCode;
 use media_cache::component::RememberedComponent;
@@ -13,7 +14,7 @@ use crate::metrics::registry::Metrics;
 use crate::problem::Problem;
 use crate::uploads::Uploads;
 use media_cache_requests::Pseudonym;
-use media_cache_trace::TraceRecorder;
+use media_cache_trace::{MediaKind, RecordedRequest, TraceRecorder};
 
 /// A service whose cache may still be loading. Cloning it is cheap, and clones share its state.
 #[derive(Clone)]
@@ -109,25 +110,32 @@ impl Service {
         self.0.swap.clone().try_lock_owned().map_err(|_| SwapError::Busy)
     }
 
-    /// Records a request for the entry of this URL, if the service has a recorder.
-    pub(crate) fn record(&self, cache: &MediaCache, url: &str, media_bytes: u64) {
+    /// Records a request whose response contains this complete media, if the service has a recorder. The number of waiters stays unknown:
+    /// each coalesced request is recorded on its own.
+    pub(crate) fn record(&self, cache: &MediaCache, url: &str, media: &Media) {
         if let Some(recorder) = &self.0.extras.recorder {
-            recorder.record(&cache.key(url), media_bytes);
+            recorder.record(&cache.key(url), recorded(media, media.body.len()));
         }
     }
 
-    /// Like [`record`](Self::record), for a request whose response contains this media. If its body is still arriving, the request is
-    /// recorded once the size is known.
-    pub(crate) fn record_media(&self, cache: &MediaCache, url: &str, media: &Media) {
+    /// Like [`record`](Self::record), for a request that began at this time. If the body is still arriving, the request is recorded once
+    /// it is complete, and its cost is the time until then.
+    pub(crate) fn record_media(&self, cache: &MediaCache, url: &str, media: &Media, began: Instant) {
         if self.0.extras.recorder.is_none() {
             return;
         }
-        let Some(completion) = media.body.completion() else { return self.record(cache, url, media.body.len()) };
-        let (service, cache, url) = (self.clone(), cache.clone(), url.to_owned());
+        let Some(completion) = media.body.completion() else { return self.record(cache, url, media) };
+        let (service, key, request) = (self.clone(), cache.key(url).into_owned(), recorded(media, 0));
         tokio::spawn(async move {
-            if let Ok(bytes) = completion.wait().await {
-                service.record(&cache, &url, bytes);
+            if let (Ok(media_bytes), Some(recorder)) = (completion.wait().await, &service.0.extras.recorder) {
+                let cost = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX).max(1);
+                recorder.record(&key, RecordedRequest { media_bytes, cost, ..request });
             }
         });
     }
+}
+
+/// What is known about the fetch of media.
+fn recorded(media: &Media, media_bytes: u64) -> RecordedRequest {
+    RecordedRequest { media_bytes, cost: media.cost(), waiters: 0, kind: Some(MediaKind::of(media.mimetype())) }
 }

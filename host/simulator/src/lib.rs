@@ -37,7 +37,7 @@ mod simulated_cache;
 pub use bound::{LowerBound, WindowRequest, lower_bounds, lower_bounds_of_window};
 pub use counts::Counts;
 pub use job::{Job, JobError};
-pub use media_cache_trace::{Excerpt, LineFault, Request, Trace, TraceError, fingerprint};
+pub use media_cache_trace::{Excerpt, LineFault, MediaKind, Request, Trace, TraceError, fingerprint};
 pub use objective::{Objective, ObjectiveError};
 pub use outcome::Outcome;
 pub use plot::{PlotError, plot};

@@ -43,7 +43,7 @@ impl<'t, P: Policy> Replay<'t, P> {
     pub fn run(&mut self, count: usize) -> Result<(), PolicyFault> {
         let requests = &self.trace.requests()[self.counts().requests as usize..];
         for request in &requests[..count.min(requests.len())] {
-            let request = ObjectRequest::new(self.trace.fingerprint(request.object), request.size, request.at);
+            let request = ObjectRequest::of(request, self.trace.fingerprint(request.object));
             self.cache.request(&mut self.policy, &request)?;
         }
         Ok(())
@@ -69,7 +69,7 @@ impl<'t, P: Policy> Replay<'t, P> {
 
 #[cfg(test)]
 mod tests {
-    use media_cache::policy::{Entry, Event, Placement};
+    use media_cache::policy::{Entry, Event, MediaKind, Placement};
 
     use super::*;
     use crate::simulated_cache::BATCH;
@@ -148,6 +148,35 @@ mod tests {
             ..Counts::default()
         };
         assert_eq!(counts, expected);
+    }
+
+    #[test]
+    fn policy_sees_the_cost_the_waiters_and_the_kind_of_a_miss() {
+        /// Keeps the candidates.
+        struct Candidates(Vec<Entry>);
+
+        impl Policy for Candidates {
+            fn restore(&mut self, _entries: &[Entry]) -> Result<(), PolicyFault> {
+                Ok(())
+            }
+
+            fn observe(&mut self, _events: &[Event]) -> Result<(), PolicyFault> {
+                Ok(())
+            }
+
+            fn place(&mut self, _events: &[Event], candidate: Entry, _needed: u64) -> Result<Placement, PolicyFault> {
+                self.0.push(candidate);
+                Ok(admit(&[]))
+            }
+        }
+
+        let trace = Trace::read(&b"0,a,10,180,2,animation\n1,b,10,7\n2,a,10,500,9\n3,c,10\n4,d,999,20,1\n"[..]).unwrap();
+        let mut replay = Replay::new(&trace, Candidates(Vec::new()), 100);
+        replay.run(usize::MAX).unwrap();
+        let seen: Vec<_> = replay.policy.0.iter().map(|entry| (entry.cost, entry.waiters, entry.kind)).collect();
+        assert_eq!(seen, [(180, 2, MediaKind::Animation), (7, 0, MediaKind::Other), (0, 0, MediaKind::Other)]);
+        // The hit costs nothing, and an object that is never stored costs as much as any other miss.
+        assert_eq!(replay.counts().missed_wait, 180 * 3 + 7 + 20 * 2);
     }
 
     #[test]

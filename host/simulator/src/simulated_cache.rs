@@ -4,6 +4,7 @@
 //! least recently used objects are evicted as well.
 
 use media_cache::policy::{Access, Entry, Event, MediaKind, Placement, PolicyFault, SEED_PAGE};
+use media_cache_trace::{self as trace, Request};
 
 use crate::counts::Counts;
 use crate::policy::Policy;
@@ -36,6 +37,20 @@ impl ObjectRequest {
     #[must_use]
     pub fn new(fingerprint: u64, size: u64, at: u64) -> Self {
         Self { fingerprint, size, space: size, at, cost: 0, waiters: 0, kind: MediaKind::Other }
+    }
+
+    /// A request in a trace, for an object with this fingerprint.
+    #[must_use]
+    pub fn of(request: &Request, fingerprint: u64) -> Self {
+        let Request { at, size, cost, waiters, kind, object: _ } = *request;
+        let kind = match kind {
+            Some(trace::MediaKind::Image) => MediaKind::Image,
+            Some(trace::MediaKind::Animation) => MediaKind::Animation,
+            Some(trace::MediaKind::Video) => MediaKind::Video,
+            Some(trace::MediaKind::Audio) => MediaKind::Audio,
+            Some(trace::MediaKind::Other) | None => MediaKind::Other,
+        };
+        Self { fingerprint, size, at, cost, waiters, kind }
     }
 
     /// How long clients wait in total if the request is a miss, in milliseconds.

@@ -1,4 +1,4 @@
-//! Reads traces of requests: the time, the object and its size.
+//! Reads traces of requests: the time, the object, its size, and what is known about fetching it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,12 +7,13 @@ use std::io::{self, BufRead, BufReader, Read};
 use csv::ByteRecord;
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
+use media_cache_entry_files::MediaKind;
 
 use crate::fingerprint::recorded_fingerprint;
 use crate::trace_line::{Line, LineFault, MAX_LINE_BYTES};
 use crate::xz_memory::XzMemoryLimit;
 
-/// Requests in the order of the trace. It takes 24 bytes of memory per request and 8 bytes per object.
+/// Requests in the order of the trace. It takes 32 bytes of memory per request and 8 bytes per object.
 #[derive(Default)]
 pub struct Trace {
     requests: Vec<Request>,
@@ -30,6 +31,12 @@ pub struct Request {
     pub size: u64,
     /// The object. Objects are numbered from 0 in the order of their first request.
     pub object: u32,
+    /// How long a fetch of the object takes, in milliseconds. 0 if unknown.
+    pub cost: u32,
+    /// The number of other requests that wait for a fetch at this time. 0 if unknown.
+    pub waiters: u32,
+    /// The kind of media, if it is known.
+    pub kind: Option<MediaKind>,
 }
 
 /// Why a trace cannot be read.
@@ -45,7 +52,8 @@ pub enum TraceError {
     },
     /// A line is not a valid request.
     #[error(
-        "line {line}: {fault}; a line is a time in seconds, a key, and a size in bytes, such as `12.5,https://example.com/1.png,2048`"
+        "line {line}: {fault}; a line is a time in seconds, a key, and a size in bytes, such as `12.5,https://example.com/1.png,2048`; a \
+         cost in milliseconds, a number of waiters and a kind of media may follow, such as `,180,2,image`"
     )]
     Line {
         /// Its number, counted from 1.
@@ -59,12 +67,16 @@ pub enum TraceError {
 }
 
 impl Trace {
-    /// Reads lines of `time,key,size`, plain or compressed with `xz` or `gzip`, which is detected from the first bytes.
+    /// Reads lines of `time,key,size[,cost[,waiters[,kind]]]`, plain or compressed with `xz` or `gzip`, which is detected from the first
+    /// bytes.
     ///
     /// Reading takes little memory besides the trace itself: a line has at most 64 KiB, and the dictionary of an xz file at most 64 MiB.
     ///
     /// A key is any text on one line, in quotes if it contains commas. A size of 0 counts as 1, because every object takes up space. The
     /// first line is skipped as a header if neither its time nor its size is a number.
+    ///
+    /// An empty field after the size is unknown. A cost or a kind that is unknown is that of the previous request for the object, or of
+    /// the next one if it is unknown there as well: any request may be a miss in a replay, but the service fetched the object only once.
     ///
     /// # Errors
     /// If reading fails, if an xz file has a larger dictionary, if a line is invalid, or if there are no requests.
@@ -127,13 +139,14 @@ struct TraceBuilder {
 impl TraceBuilder {
     fn add(&mut self, line: &[u8], is_first: bool) -> Result<(), LineFault> {
         let mut unquoted = ByteRecord::new();
-        let Some(Line { at, key, size }) = Line::parse(line, is_first, &mut unquoted)? else { return Ok(()) };
+        let Some(line) = Line::parse(line, is_first, &mut unquoted)? else { return Ok(()) };
+        let Line { at, key, size, cost, waiters, kind } = line;
         self.trace.bytes = self.trace.bytes.checked_add(size).ok_or(LineFault::Sum)?;
         let object = match self.objects.get(key) {
             Some(object) => *object,
             None => self.add_object(key)?,
         };
-        self.trace.requests.push(Request { at, size, object });
+        self.trace.requests.push(Request { at, size, object, cost, waiters, kind });
         Ok(())
     }
 
@@ -151,7 +164,25 @@ impl TraceBuilder {
             return Err(TraceError::Empty);
         }
         trace.requests.shrink_to_fit();
+        if trace.requests.iter().any(|request| request.cost > 0 || request.kind.is_some()) {
+            let mut known = vec![(0, None); trace.fingerprints.len()];
+            trace.requests.iter_mut().for_each(|request| request.complete(&mut known));
+            known.fill((0, None));
+            trace.requests.iter_mut().rev().for_each(|request| request.complete(&mut known));
+        }
         Ok(trace)
+    }
+}
+
+impl Request {
+    /// Completes the cost and the kind with what is `known` about each object, and remembers them.
+    fn complete(&mut self, known: &mut [(u32, Option<MediaKind>)]) {
+        let (cost, kind) = &mut known[self.object as usize];
+        if self.cost == 0 {
+            self.cost = *cost;
+        }
+        self.kind = self.kind.or(*kind);
+        (*cost, *kind) = (self.cost, self.kind);
     }
 }
 
@@ -196,6 +227,28 @@ mod tests {
         assert_eq!((trace.objects(), trace.bytes()), (2, 41));
     }
 
+    /// The costs, waiters and kinds of all requests.
+    fn fetches(trace: &str) -> Vec<(u32, u32, Option<MediaKind>)> {
+        let trace = Trace::read(trace.as_bytes()).unwrap();
+        trace.requests().iter().map(|request| (request.cost, request.waiters, request.kind)).collect()
+    }
+
+    #[test]
+    fn cost_waiters_and_kind_may_follow_the_size() {
+        let lines = "time,key,size,cost,waiters,kind\n0,a,1\n0,b,1,4294967295\n0,c,1,,7\n0,\"d,\",1,0 , 2,animation\r\n0,e,1,,,\n";
+        let expected = [(0, 0, None), (u32::MAX, 0, None), (0, 7, None), (0, 2, Some(MediaKind::Animation)), (0, 0, None)];
+        assert_eq!(fetches(lines), expected);
+    }
+
+    #[test]
+    fn unknown_cost_and_kind_are_those_of_the_previous_request_or_else_of_the_next() {
+        let lines = "0,a,1\n1,b,1,9\n2,a,1,,3\n3,a,1,50,,image\n4,a,1\n5,a,1,70,,video\n6,a,1,,1,other\n7,b,1,,,audio\n";
+        let (image, audio) = (Some(MediaKind::Image), Some(MediaKind::Audio));
+        let (video, other) = (Some(MediaKind::Video), Some(MediaKind::Other));
+        let (start, end) = ([(50, 0, image), (9, 0, audio), (50, 3, image), (50, 0, image)], [(50, 0, image), (70, 0, video)]);
+        assert_eq!(fetches(lines), [&start[..], &end, &[(70, 1, other), (9, 0, audio)]].concat());
+    }
+
     #[test]
     fn key_of_sixteen_hexadecimal_digits_is_the_fingerprint_itself() {
         let trace = Trace::read(&b"0,00000000000000ff,1\n1,00000000000000FF,1\n2,ff,1\n"[..]).unwrap();
@@ -217,7 +270,15 @@ mod tests {
     #[test]
     fn invalid_line_is_reported_with_its_number_and_fault() {
         assert_eq!(fault("0,a,1\n0,a\n"), (2, LineFault::Fields(2)));
-        assert_eq!(fault("0,a,1\n\n0,a,b,1\n"), (3, LineFault::Fields(4)));
+        assert_eq!(fault("0,a,1\n\n0,a,b,1\n"), (3, LineFault::Size(Excerpt("b".into()))));
+        assert_eq!(fault("0,a,1\n0,a,1,,,,\n"), (2, LineFault::Fields(7)));
+        for number in ["-1", "1.5", "4294967296", "many"] {
+            assert_eq!(fault(&format!("0,a,1,{number}")), (1, LineFault::Cost(Excerpt(number.into()))));
+            assert_eq!(fault(&format!("0,a,1,,{number}")), (1, LineFault::Waiters(Excerpt(number.into()))));
+        }
+        for kind in ["Image", "image/png", "0"] {
+            assert_eq!(fault(&format!("0,a,1,,,{kind}")), (1, LineFault::Kind(Excerpt(kind.into()))));
+        }
         for time in ["-1", "", "soon", "inf", "NaN", "1e300", "4451607788496.902"] {
             assert_eq!(fault(&format!("0,a,1\n{time},a,1\n")), (2, LineFault::Time(Excerpt(time.into()))));
         }
@@ -232,7 +293,7 @@ mod tests {
     #[test]
     fn long_field_is_not_quoted_in_full() {
         let error = Trace::read(format!("0,a,1\n0,a,{}", "ä".repeat(1000)).as_bytes()).unwrap_err().to_string();
-        assert!(error.starts_with("line 2: \"ää") && error.contains("ä…\" is not a size") && error.len() < 300, "{error}");
+        assert!(error.starts_with("line 2: \"ää") && error.contains("ä…\" is not a size") && error.len() < 400, "{error}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use csv::ByteRecord;
+use media_cache_entry_files::MediaKind;
 
 /// The maximum length of a line, in bytes, including its line break.
 pub(crate) const MAX_LINE_BYTES: u64 = 1 << 16;
@@ -16,13 +17,17 @@ pub(crate) struct Line<'a> {
     pub key: &'a [u8],
     /// At least 1.
     pub size: u64,
+    /// In milliseconds. 0 if unknown.
+    pub cost: u32,
+    pub waiters: u32,
+    pub kind: Option<MediaKind>,
 }
 
 /// Why a line of a trace is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineFault {
-    /// It does not have three fields.
-    #[error("it has {0} fields instead of 3 (put a key that contains a comma in quotes)")]
+    /// It does not have three to six fields.
+    #[error("it has {0} fields instead of 3 to 6 (put a key that contains a comma in quotes)")]
     Fields(usize),
     /// It is too long.
     #[error("it is longer than {MAX_LINE_BYTES} bytes")]
@@ -30,9 +35,18 @@ pub enum LineFault {
     /// The first field is not a time.
     #[error("{0} is not a time: it must be a number, 0 or more")]
     Time(Excerpt),
-    /// The last field is not a size.
-    #[error("{0} is not a size: it must be a whole number")]
+    /// The third field is not a size.
+    #[error("{0} is not a size: it must be a whole number (put a key that contains a comma in quotes)")]
     Size(Excerpt),
+    /// The fourth field is not a cost.
+    #[error("{0} is not a cost: it must be a whole number of milliseconds, at most 4294967295, or empty")]
+    Cost(Excerpt),
+    /// The fifth field is not a number of waiters.
+    #[error("{0} is not a number of waiters: it must be a whole number, at most 4294967295, or empty")]
+    Waiters(Excerpt),
+    /// The last field is not a kind of media.
+    #[error("{0} is not a kind of media: it must be image, animation, video, audio or other, or empty")]
+    Kind(Excerpt),
     /// The sum of all sizes up to this line overflows.
     #[error("the sizes up to here add up to more than 2^64")]
     Sum,
@@ -72,32 +86,52 @@ impl<'a> Line<'a> {
         if line.is_empty() {
             return Ok(None);
         }
-        let [time, key, size] = fields(line, unquoted)?;
-        match (milliseconds(time), number(size)) {
-            (Some(at), Some(size)) => Ok(Some(Self { at, key, size: size.max(1) })),
-            (None, None) if is_first => Ok(None),
-            (None, _) => Err(LineFault::Time(Excerpt::new(time))),
-            (_, None) => Err(LineFault::Size(Excerpt::new(size))),
-        }
+        let [time, key, size, cost, waiters, kind] = fields(line, unquoted)?;
+        let (at, size) = match (milliseconds(time), number(size)) {
+            (Some(at), Some(size)) => (at, size),
+            (None, None) if is_first => return Ok(None),
+            (None, _) => return Err(LineFault::Time(Excerpt::new(time))),
+            (_, None) => return Err(LineFault::Size(Excerpt::new(size))),
+        };
+        let known = |field: &[u8]| if field.trim_ascii().is_empty() { Some(0) } else { u32::try_from(number(field)?).ok() };
+        Ok(Some(Self {
+            at,
+            key,
+            size: size.max(1),
+            cost: known(cost).ok_or_else(|| LineFault::Cost(Excerpt::new(cost)))?,
+            waiters: known(waiters).ok_or_else(|| LineFault::Waiters(Excerpt::new(waiters)))?,
+            kind: media_kind(kind).map_err(|()| LineFault::Kind(Excerpt::new(kind)))?,
+        }))
     }
 }
 
-fn fields<'a>(line: &'a [u8], unquoted: &'a mut ByteRecord) -> Result<[&'a [u8]; 3], LineFault> {
+/// The fields of a line. Those that are missing at its end are empty.
+fn fields<'a>(line: &'a [u8], unquoted: &'a mut ByteRecord) -> Result<[&'a [u8]; 6], LineFault> {
     if !line.contains(&b'"') {
-        return exactly_three(line.split(|byte| *byte == b','));
+        return three_to_six(line.split(|byte| *byte == b','));
     }
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(line);
     match reader.read_byte_record(unquoted) {
-        Ok(_) => exactly_three(unquoted.iter()),
+        Ok(_) => three_to_six(unquoted.iter()),
         Err(_) => Err(LineFault::Fields(0)),
     }
 }
 
-fn exactly_three<'a>(fields: impl Iterator<Item = &'a [u8]> + Clone) -> Result<[&'a [u8]; 3], LineFault> {
-    let mut rest = fields.clone();
-    match (rest.next(), rest.next(), rest.next(), rest.next()) {
-        (Some(time), Some(key), Some(size), None) => Ok([time, key, size]),
-        _ => Err(LineFault::Fields(fields.count())),
+fn three_to_six<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Result<[&'a [u8]; 6], LineFault> {
+    let (mut known, mut count) = ([&b""[..]; 6], 0);
+    for field in fields {
+        if let Some(place) = known.get_mut(count) {
+            *place = field;
+        }
+        count += 1;
+    }
+    if (3..=known.len()).contains(&count) { Ok(known) } else { Err(LineFault::Fields(count)) }
+}
+
+fn media_kind(field: &[u8]) -> Result<Option<MediaKind>, ()> {
+    match text(field) {
+        Some("") => Ok(None),
+        name => MediaKind::ALL.into_iter().find(|kind| Some(kind.name()) == name).map(Some).ok_or(()),
     }
 }
 

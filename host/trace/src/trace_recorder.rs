@@ -1,8 +1,10 @@
 //! Records requests in a trace, which can be replayed under other policies.
 //!
-//! Each request is a line `time,key,size`: seconds since 1970, the first 16 hexadecimal digits of the SHA-256 of the cache key, and
-//! the disk use of the entry in bytes, both files in blocks of 4096, so that the capacity of a replay corresponds to a disk budget.
+//! Each request is a line `time,key,size,cost,waiters,kind`: seconds since 1970, the first 16 hexadecimal digits of the SHA-256 of the
+//! cache key, the disk use of the entry in bytes, both files in blocks of 4096, so that the capacity of a replay corresponds to a disk
+//! budget, and what is known of the fetch. A field that is unknown is empty, and left out at the end of a line.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,6 +14,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
+
+use media_cache_entry_files::MediaKind;
 
 use crate::fingerprint::fingerprint;
 
@@ -29,15 +33,28 @@ const BLOCK: u64 = 4096;
 
 /// Writes a trace on a separate thread. Dropping it writes the remaining requests.
 pub struct TraceRecorder {
-    requests: Option<SyncSender<Request>>,
+    requests: Option<SyncSender<Line>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     lossy: AtomicBool,
 }
 
-struct Request {
+/// A request to be recorded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordedRequest {
+    /// The number of bytes of the media.
+    pub media_bytes: u64,
+    /// How long the fetch of the media took, in milliseconds. 0 if unknown.
+    pub cost: u32,
+    /// The number of other requests that waited for the fetch, if it was started by this one. 0 if unknown.
+    pub waiters: u32,
+    /// The kind of media, if it is known.
+    pub kind: Option<MediaKind>,
+}
+
+struct Line {
     at: SystemTime,
     key: u64,
-    size: u64,
+    request: RecordedRequest,
 }
 
 impl TraceRecorder {
@@ -60,13 +77,10 @@ impl TraceRecorder {
         Ok(Self { requests: Some(requests), writer: Mutex::new(Some(writer)), lossy: AtomicBool::new(false) })
     }
 
-    /// Records a request for the entry with this key, whose media has `media_bytes` bytes. Never blocks.
-    pub fn record(&self, key: &str, media_bytes: u64) {
-        let key = fingerprint(key.as_bytes());
-        // A sidecar nearly always takes up one block.
-        let size = media_bytes.div_ceil(BLOCK).saturating_add(1).saturating_mul(BLOCK);
-        let request = Request { at: SystemTime::now(), key, size };
-        let sent = self.requests.as_ref().map_or(Ok(()), |requests| requests.try_send(request));
+    /// Records a request for the entry with this key. Never blocks.
+    pub fn record(&self, key: &str, request: RecordedRequest) {
+        let line = Line { at: SystemTime::now(), key: fingerprint(key.as_bytes()), request };
+        let sent = self.requests.as_ref().map_or(Ok(()), |requests| requests.try_send(line));
         if matches!(sent, Err(TrySendError::Full(_))) && !self.lossy.swap(true, Ordering::Relaxed) {
             tracing::warn!("requests arrive faster than the trace can be written; some are not recorded");
         }
@@ -87,7 +101,7 @@ impl Drop for TraceRecorder {
 fn check_trace(file: &mut File) -> io::Result<()> {
     let mut first = String::new();
     let read = io::BufReader::new(&*file).take(LONGEST_LINE).read_line(&mut first);
-    let is_trace = first.is_empty() || (first.ends_with('\n') && first.matches(',').count() == 2);
+    let is_trace = first.is_empty() || (first.ends_with('\n') && (2..=5).contains(&first.matches(',').count()));
     if read.is_err() || !is_trace {
         return Err(io::Error::other("it is not a trace"));
     }
@@ -102,12 +116,12 @@ fn check_trace(file: &mut File) -> io::Result<()> {
     }
 }
 
-fn write(mut file: impl Write, requests: &Receiver<Request>) -> io::Result<()> {
+fn write(mut file: impl Write, requests: &Receiver<Line>) -> io::Result<()> {
     let mut flushed = Instant::now();
     loop {
         match requests.recv_timeout(FLUSH_INTERVAL) {
             // Written in one piece, so that a killed process leaves no partial line behind.
-            Ok(request) => file.write_all(line(&request).as_bytes())?,
+            Ok(line) => file.write_all(line.to_string().as_bytes())?,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return file.flush(),
         }
@@ -118,9 +132,22 @@ fn write(mut file: impl Write, requests: &Receiver<Request>) -> io::Result<()> {
     }
 }
 
-fn line(request: &Request) -> String {
-    let since = request.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    format!("{}.{:03},{:016x},{}\n", since.as_secs(), since.subsec_millis(), request.key, request.size)
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, key, request: RecordedRequest { media_bytes, cost, waiters, kind } } = *self;
+        let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        // A sidecar nearly always takes up one block.
+        let size = media_bytes.div_ceil(BLOCK).saturating_add(1).saturating_mul(BLOCK);
+        write!(f, "{}.{:03},{key:016x},{size}", since.as_secs(), since.subsec_millis())?;
+        let known = |number: u32| if number == 0 { String::new() } else { number.to_string() };
+        match (cost, waiters, kind) {
+            (0, 0, None) => {}
+            (_, 0, None) => write!(f, ",{cost}")?,
+            (_, _, None) => write!(f, ",{},{waiters}", known(cost))?,
+            (_, _, Some(kind)) => write!(f, ",{},{},{}", known(cost), known(waiters), kind.name())?,
+        }
+        f.write_str("\n")
+    }
 }
 
 #[cfg(test)]
@@ -133,19 +160,26 @@ mod tests {
         let path = directory.path().join("trace.csv");
         for _ in 0..2 {
             let recorder = TraceRecorder::open(&path).unwrap();
-            recorder.record("https://example.com/a.png", 4097);
-            recorder.record("https://example.com/b.png", 0);
+            recorder.record("https://example.com/a.png", RecordedRequest { media_bytes: 4097, ..RecordedRequest::default() });
+            recorder.record("https://example.com/b.png", RecordedRequest { cost: 7, ..RecordedRequest::default() });
+            let request = RecordedRequest { kind: Some(MediaKind::Image), ..RecordedRequest::default() };
+            recorder.record("https://example.com/a.png", request);
+            recorder.record("https://example.com/a.png", RecordedRequest { cost: 180, waiters: 2, ..request });
         }
         std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"179537,2f").unwrap();
         drop(TraceRecorder::open(&path).unwrap());
         let trace = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<Vec<&str>> = trace.lines().map(|line| line.split(',').collect()).collect();
-        assert_eq!(lines.len(), 4);
+        assert_eq!(lines.len(), 8);
         // printf %s https://example.com/a.png | sha256sum
         assert_eq!(lines[0][1..], ["494a30704d4f32ac", "12288"]);
-        assert_eq!(lines[1][2], "4096");
-        assert_eq!((lines[2][1], lines[2][2]), (lines[0][1], lines[0][2]));
+        assert_eq!(lines[1][2..], ["4096", "7"]);
+        assert_eq!((&lines[2][3..], &lines[3][3..]), (&["", "", "image"][..], &["180", "2", "image"][..]));
+        assert_eq!((lines[4][1], lines[4][2]), (lines[0][1], lines[0][2]));
         assert!(lines[0][0].parse::<f64>().unwrap() > 1.7e9);
+        let read = crate::Trace::read(trace.as_bytes()).unwrap();
+        let last = read.requests().last().unwrap();
+        assert_eq!((last.cost, last.waiters, last.kind, last.object), (180, 2, Some(MediaKind::Image), 0));
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl RespondInPlace for HitLane {
         let key = HeadKey::new(hit.media(), now, restriction, &access, headers.origin);
         let (head, body) = respond(hit.media(), &headers, key, request.is_head, now)?;
         let media = hit.count();
-        self.service.record(&cache, &query.url, media.body.len());
+        self.service.record(&cache, &query.url, &media);
         let mut last_lines = Vec::with_capacity(128);
         last_lines.extend_from_slice(b"x-request-id: ");
         write_request_id(headers.request_id, &mut last_lines);

@@ -1,9 +1,10 @@
 //! Traces, and quoted keys.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::iter::once;
 
-use media_cache_trace::{Request, Trace, fingerprint};
+use media_cache_trace::{MediaKind, Request, Trace, fingerprint};
 
 /// Tests the input as a trace, plain or compressed, and as a key.
 pub fn trace(data: &[u8]) {
@@ -19,7 +20,10 @@ fn check_numbers(trace: &Trace) {
     assert!(!requests.is_empty() && requests.iter().all(|request| request.size > 0));
     assert_eq!(requests.iter().map(|request| request.size).sum::<u64>(), trace.bytes());
     let mut known = 0;
-    for Request { object, .. } in requests {
+    let mut fetches = HashMap::new();
+    for Request { object, cost, kind, .. } in requests {
+        let (has_cost, has_kind) = fetches.entry(object).or_insert((*cost > 0, kind.is_some()));
+        assert_eq!((*has_cost, *has_kind), (*cost > 0, kind.is_some()), "known for all requests for an object, or for none");
         assert!(*object <= known, "objects are numbered in the order of their first request");
         known = known.max(object + 1);
     }
@@ -29,8 +33,10 @@ fn check_numbers(trace: &Trace) {
 /// Checks that a trace is unchanged after it was written in the format of the service and read again.
 fn check_round_trip(trace: &Trace) {
     let mut lines = String::new();
-    for Request { at, size, object } in trace.requests() {
-        let _ = writeln!(lines, "{}.{:03},{:016x},{size}", at / 1000, at % 1000, trace.fingerprint(*object));
+    for Request { at, size, object, cost, waiters, kind } in trace.requests() {
+        let (seconds, milliseconds, kind) = (at / 1000, at % 1000, kind.map_or("", MediaKind::name));
+        let fingerprint = trace.fingerprint(*object);
+        let _ = writeln!(lines, "{seconds}.{milliseconds:03},{fingerprint:016x},{size},{cost},{waiters},{kind}");
     }
     let Ok(again) = Trace::read(lines.as_bytes()) else { unreachable!("{lines}") };
     assert_eq!(again.requests(), trace.requests());
