@@ -13,3 +13,4 @@ mod oracles;
 mod process;
 mod references;
 mod swap;
+mod tune;

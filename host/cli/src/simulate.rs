@@ -1,9 +1,6 @@
 //! The command that replays a trace.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -11,21 +8,23 @@ use clap::Args;
 use indicatif::BinaryBytes;
 use media_cache::policy::PolicyEngine;
 use media_cache::{PolicySpec, embedded};
-use media_cache_simulator::{self as simulator, Job, LowerBound, Outcome, Trace};
+use media_cache_simulator::{self as simulator, Job, LowerBound, Objective, Outcome};
 use serde_json::{Map, Value, json};
 
 use crate::capacity::Capacity;
 use crate::engine::policy_engine;
 use crate::output::OutputError;
 use crate::plot_file::PlotFile;
+use crate::replayed_trace::ReplayedTrace;
+use crate::table::{aligned, percent, significant};
 use crate::visible::Visible;
 use crate::{output, progress, user_files};
 
 /// `media-cache simulate`.
 #[derive(Args)]
 pub struct Simulate {
-    /// The trace: lines of `time,key,size` (seconds, any text, bytes), plain or compressed with xz or gzip; `-` for standard input
-    trace: PathBuf,
+    #[command(flatten)]
+    trace: ReplayedTrace,
     /// The size of the cache, such as `128MiB`, `1.5GiB`, `2GB` or a number of bytes; may be comma-separated
     #[arg(long, value_name = "SIZE,...", value_delimiter = ',', default_value = "500MiB")]
     capacity: Vec<Capacity>,
@@ -36,29 +35,27 @@ pub struct Simulate {
     /// Add a lower bound on the misses of any policy, even one that knows the future, for each capacity
     #[arg(long)]
     bound: bool,
+    /// Add the value of an objective, of which less is better: `requests` (misses), `bytes` (of the misses), `wait` (time that clients wait
+    /// for misses), or amounts that are equally bad, such as `requests=1,bytes=20KB,wait=50ms`
+    #[arg(long, value_name = "OBJECTIVE")]
+    objective: Option<Objective>,
     /// Print the exact counts, as JSON
     #[arg(long)]
     json: bool,
     /// Write the miss ratio curves to this file as SVG
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PlotFile>,
-    /// The maximum number of concurrent replays; by default, one per processor
-    #[arg(long, value_name = "N")]
-    jobs: Option<NonZeroUsize>,
 }
 
 impl Simulate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let engine = policy_engine()?;
         let jobs = self.jobs(&engine)?;
-        let trace = self.read()?;
-        let threads = match self.jobs {
-            Some(threads) => threads,
-            None => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
-        };
+        let trace = self.trace.read()?;
+        self.objective.map_or(Ok(()), |objective| objective.check(&trace))?;
         // The bar is drawn on standard error, and only if that is a terminal.
         let bar = progress::replay(trace.requests().len() as u64 * jobs.len() as u64);
-        let outcomes = simulator::run(&engine, &trace, &jobs, threads, &|done| bar.inc(done));
+        let outcomes = simulator::run(&engine, &trace, &jobs, self.trace.threads(), &|done| bar.inc(done));
         bar.finish_and_clear();
         let outcomes = outcomes?;
         let bounds = if self.bound { simulator::lower_bounds(&trace, &self.capacities()) } else { Vec::new() };
@@ -68,9 +65,9 @@ impl Simulate {
             written.with_context(|| format!("cannot write {}", file.path().display()))?;
         }
         let printed = if self.json {
-            output::json_document(&as_json(&outcomes, &bounds))
+            output::json_document(&as_json(&outcomes, &bounds, self.objective))
         } else {
-            output::lines(as_table(&outcomes, &bounds))
+            output::lines(as_table(&outcomes, &bounds, self.objective))
         };
         let mut code = ExitCode::SUCCESS;
         for outcome in &outcomes {
@@ -102,20 +99,6 @@ impl Simulate {
         capacities.dedup();
         capacities
     }
-
-    fn read(&self) -> anyhow::Result<Trace> {
-        let name = self.trace.display();
-        let input: Box<dyn Read> = if self.trace.as_os_str() == "-" {
-            Box::new(io::stdin().lock())
-        } else {
-            Box::new(File::open(&self.trace).with_context(|| format!("cannot open {name}"))?)
-        };
-        let spinner = progress::spinner();
-        progress::spin(&spinner, &format!("reading {name}"));
-        let trace = Trace::read(input).with_context(|| format!("cannot replay {name}"));
-        spinner.finish_and_clear();
-        trace
-    }
 }
 
 /// A policy in the notation of the command line, without options that have their default.
@@ -128,7 +111,7 @@ fn bound_of<'a>(outcome: &Outcome, bounds: &'a [LowerBound]) -> Option<&'a Lower
     bounds.iter().find(|bound| bound.capacity == outcome.capacity)
 }
 
-fn as_json(outcomes: &[Outcome], bounds: &[LowerBound]) -> Value {
+fn as_json(outcomes: &[Outcome], bounds: &[LowerBound], objective: Option<Objective>) -> Value {
     let row = |outcome: &Outcome| {
         let options: Map<_, _> = outcome.options.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
         let counts = &outcome.counts;
@@ -140,8 +123,13 @@ fn as_json(outcomes: &[Outcome], bounds: &[LowerBound]) -> Value {
         if let Some(bound) = bound_of(outcome, bounds) {
             row["lower_bound"] = json!({ "object_misses": bound.object_misses, "missed_bytes": bound.missed_bytes });
         }
+        if let Some(objective) = objective {
+            row["objective"] = objective.of(counts).into();
+        }
         // These are included only if they are nonzero.
-        for (name, number) in [("rejected_ids", counts.rejected_ids), ("shortfalls", counts.shortfalls)] {
+        for (name, number) in
+            [("missed_wait", counts.missed_wait), ("rejected_ids", counts.rejected_ids), ("shortfalls", counts.shortfalls)]
+        {
             if number > 0 {
                 row[name] = number.into();
             }
@@ -154,9 +142,8 @@ fn as_json(outcomes: &[Outcome], bounds: &[LowerBound]) -> Value {
     Value::from_iter(outcomes.iter().map(row))
 }
 
-fn as_table(outcomes: &[Outcome], bounds: &[LowerBound]) -> Vec<String> {
+fn as_table(outcomes: &[Outcome], bounds: &[LowerBound], objective: Option<Objective>) -> Vec<String> {
     const HEAD: [&str; 6] = ["CAPACITY", "POLICY", "OBJECT MISSES", "BYTE MISSES", "WRITTEN", "TIME/REQUEST"];
-    let percent = |ratio: f64| format!("{:.2} %", ratio * 100.0);
     let cells = |outcome: &Outcome| {
         let mut cells = [BinaryBytes(outcome.capacity).to_string(), label(outcome)].to_vec();
         match &outcome.fault {
@@ -168,6 +155,9 @@ fn as_table(outcomes: &[Outcome], bounds: &[LowerBound]) -> Vec<String> {
                 format!("{:.0} ns", outcome.time.as_nanos() as f64 / outcome.counts.requests.max(1) as f64),
             ]),
         }
+        if let (Some(objective), None) = (objective, &outcome.fault) {
+            cells.push(significant(objective.of(&outcome.counts) / outcome.counts.requests.max(1) as f64));
+        }
         cells
     };
     let bound_cells = |bound: &LowerBound| {
@@ -175,18 +165,10 @@ fn as_table(outcomes: &[Outcome], bounds: &[LowerBound]) -> Vec<String> {
         vec![capacity, name, percent(bound.object_miss_ratio()), percent(bound.byte_miss_ratio())]
     };
     let mut rows = vec![HEAD.map(String::from).to_vec()];
+    rows[0].extend(objective.map(|_| "OBJECTIVE".to_owned()));
     for at_capacity in outcomes.chunk_by(|one, other| one.capacity == other.capacity) {
         rows.extend(at_capacity.iter().map(cells));
         rows.extend(bound_of(&at_capacity[0], bounds).map(bound_cells));
     }
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let aligned = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-            // Names are left-aligned, numbers right-aligned.
-            if column == 1 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-        });
-        aligned.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
+    aligned(&rows, 1)
 }

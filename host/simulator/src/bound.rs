@@ -25,12 +25,12 @@ use std::collections::HashMap;
 
 use media_cache_trace::Trace;
 
-/// The fewest misses that any policy could have at a capacity. The optimum may have more.
+/// The fewest misses that any policy could have at a capacity, in a trace or its last part. The optimum may have more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LowerBound {
     /// The capacity in bytes.
     pub capacity: u64,
-    /// The number of requests in the trace.
+    /// The number of requests.
     pub requests: u64,
     /// Sum of their sizes.
     pub requested_bytes: u64,
@@ -60,8 +60,16 @@ impl LowerBound {
 /// Computes the lower bound PFOO-L for each capacity. For n requests, this takes O(n log n) time and 24 bytes of memory per request.
 #[must_use]
 pub fn lower_bounds(trace: &Trace, capacities: &[u64]) -> Vec<LowerBound> {
-    let requests = trace.requests().len() as u64;
-    bounds(intervals(trace), requests, requests, trace.bytes(), capacities)
+    lower_bounds_from(trace, 0, capacities)
+}
+
+/// The same for the requests from number `first` on, of a cache that has replayed those before. It may contain any objects that were
+/// requested by then; storing them cost nothing until request `first`.
+#[must_use]
+pub fn lower_bounds_from(trace: &Trace, first: usize, capacities: &[u64]) -> Vec<LowerBound> {
+    let part = trace.requests().get(first..).unwrap_or_default();
+    let (requests, requested_bytes) = (part.len() as u64, part.iter().map(|request| request.size).sum::<u64>());
+    bounds(intervals(trace, first), requests, requests, requested_bytes, capacities)
 }
 
 /// A request in a window of a longer sequence.
@@ -156,15 +164,18 @@ struct Earlier {
     smallest: u64,
 }
 
-/// The intervals of a trace, in the order of their second requests.
-fn intervals(trace: &Trace) -> Vec<Interval> {
+/// The intervals of a trace that end at request `first` or later, in the order of their second requests. Their length is counted from
+/// `first` on.
+fn intervals(trace: &Trace, first: usize) -> Vec<Interval> {
     let mut earlier: Vec<Option<Earlier>> = vec![None; trace.objects()];
     let mut intervals = Vec::with_capacity(trace.requests().len() - trace.objects());
     for (number, request) in trace.requests().iter().enumerate() {
         let known = &mut earlier[request.object as usize];
         let mut smallest = request.size;
         if let Some(Earlier { last, smallest: stored }) = *known {
-            intervals.push(Interval { length: (number - last) as u64, stored, requested: request.size });
+            if number >= first {
+                intervals.push(Interval { length: (number - last.max(first)) as u64, stored, requested: request.size });
+            }
             smallest = smallest.min(stored);
         }
         *known = Some(Earlier { last: number, smallest });
@@ -280,6 +291,21 @@ mod tests {
         // Of 64 requests, each interval takes 62, and twice the capacity is not quite enough for both.
         let capacity = large / 16 * 30;
         assert_eq!(bound(&requests, capacity), (4, 2 * large + 1));
+    }
+
+    #[test]
+    fn bound_of_the_last_part_counts_only_its_requests_and_only_the_space_from_there_on() {
+        let requests = [("a", 1), ("b", 1), ("c", 1), ("a", 1), ("b", 1), ("d", 1), ("c", 1)];
+        let from = |first| {
+            let [bound] = lower_bounds_from(&trace(&requests), first, &[1])[..] else { panic!("not one bound") };
+            (bound.requests, bound.requested_bytes, bound.object_misses)
+        };
+        // 7 units, of which each interval of `a` and `b` takes 3.
+        assert_eq!(from(0), (7, 7, 5));
+        // 4 units: `a` takes none, `b` 1, and `c` 3. `d` was never requested before.
+        assert_eq!(from(3), (4, 4, 1));
+        assert_eq!(from(6), (1, 1, 0));
+        assert_eq!(from(7), (0, 0, 0));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::replay::Replay;
 use media_cache_trace::Trace;
 
 /// Requests replayed between two progress reports.
-const PROGRESS_INTERVAL: usize = 1 << 14;
+pub(crate) const PROGRESS_INTERVAL: usize = 1 << 14;
 
 /// A replay to run: a policy at one capacity.
 #[derive(Clone)]

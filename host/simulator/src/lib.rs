@@ -4,8 +4,8 @@
 //! is validated before it is applied.
 //!
 //! [`run`] replays a trace for several policies and capacities in parallel, [`lower_bounds`] computes the fewest misses that any policy
-//! could have, and [`plot`] draws the miss ratio curves. [`Replay`] is for programs that stop partway, replace the policy, or supply a
-//! native [`Policy`].
+//! could have, and [`plot`] draws the miss ratio curves. [`Tuner`] searches for the policy and the options that minimise an [`Objective`].
+//! [`Replay`] is for programs that stop partway, replace the policy, or supply a native [`Policy`].
 //!
 //! ```
 //! use std::num::NonZeroUsize;
@@ -27,21 +27,24 @@ mod job;
 mod legend;
 mod objective;
 mod outcome;
+mod parallel;
 mod plot;
 mod policy;
 mod replay;
 mod resident_set;
 mod run;
 mod simulated_cache;
+mod tune;
 
-pub use bound::{LowerBound, WindowRequest, lower_bounds, lower_bounds_of_window};
+pub use bound::{LowerBound, WindowRequest, lower_bounds, lower_bounds_from, lower_bounds_of_window};
 pub use counts::Counts;
 pub use job::{Job, JobError};
 pub use media_cache_trace::{Excerpt, LineFault, MediaKind, Request, Trace, TraceError, fingerprint};
-pub use objective::{Objective, ObjectiveError};
+pub use objective::{NoCosts, Objective, ObjectiveError};
 pub use outcome::Outcome;
 pub use plot::{PlotError, plot};
 pub use policy::{Policy, Sandboxed};
 pub use replay::{Replay, Seed};
 pub use run::run;
 pub use simulated_cache::{ObjectRequest, SimulatedCache};
+pub use tune::{BLOCKS, Candidate, ENOUGH_BLOCKS, SearchSpace, TuneError, Tuned, Tuner, search_space};

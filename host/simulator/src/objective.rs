@@ -4,6 +4,9 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
+use crate::counts::Counts;
+use media_cache_trace::Trace;
+
 /// What an operator wants to minimise: missed requests, missed bytes, the time that clients wait for misses, or a weighted sum of them.
 ///
 /// `requests`, `bytes` and `wait` minimise one of the three. A weighted sum names the amounts that are equally bad:
@@ -52,6 +55,11 @@ pub enum ObjectiveError {
     Wait(String),
 }
 
+/// The objective counts waiting, but no request of the trace has a cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the objective counts waiting, but the trace has no costs, which are the fourth field of a line")]
+pub struct NoCosts;
+
 /// Units with their factors. The first is the base unit.
 type Units = &'static [(&'static str, u64)];
 
@@ -76,6 +84,21 @@ impl Objective {
     pub fn value(&self, misses: f64, missed_bytes: f64, missed_wait: f64) -> f64 {
         let share = |lost: f64, amount: Option<NonZeroU64>| amount.map_or(0.0, |amount| lost / amount.get() as f64);
         share(misses, self.requests) + share(missed_bytes, self.bytes) + share(missed_wait, self.wait)
+    }
+
+    /// The value for the misses of a replay.
+    #[must_use]
+    pub fn of(&self, counts: &Counts) -> f64 {
+        self.value(counts.object_misses as f64, counts.missed_bytes as f64, counts.missed_wait as f64)
+    }
+
+    /// Checks that a trace has what the objective needs.
+    ///
+    /// # Errors
+    /// If the objective counts waiting, but no request has a cost.
+    pub fn check(&self, trace: &Trace) -> Result<(), NoCosts> {
+        let is_known = !self.counts_wait() || trace.requests().iter().any(|request| request.cost > 0);
+        if is_known { Ok(()) } else { Err(NoCosts) }
     }
 
     /// Whether the waiting of clients counts. It is known only if the costs of fetches are.

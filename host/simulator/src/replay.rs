@@ -164,6 +164,10 @@ mod tests {
                 Ok(())
             }
 
+            fn evict(&mut self, _: &[Event], _: u64) -> Result<Vec<u64>, PolicyFault> {
+                Ok(Vec::new())
+            }
+
             fn place(&mut self, _events: &[Event], candidate: Entry, _needed: u64) -> Result<Placement, PolicyFault> {
                 self.0.push(candidate);
                 Ok(admit(&[]))

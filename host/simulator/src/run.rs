@@ -1,13 +1,12 @@
 //! Runs jobs in parallel.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use media_cache::policy::PolicyEngine;
 
 use crate::job::{Job, JobError};
 use crate::outcome::Outcome;
+use crate::parallel::in_parallel;
 use media_cache_trace::Trace;
 
 /// Runs jobs on up to `threads` threads and returns the outcomes in the order of the jobs.
@@ -27,23 +26,5 @@ pub fn run(
     for job in jobs {
         job.start(engine)?;
     }
-    let next = AtomicUsize::new(0);
-    let outcomes = Mutex::new(Vec::with_capacity(jobs.len()));
-    let work = || {
-        while let Some((number, job)) =
-            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|number| Some((number, jobs.get(number)?)))
-        {
-            let outcome = job.run(engine, trace, progress);
-            outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.get().min(jobs.len()) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    outcomes.sort_unstable_by_key(|(number, _)| *number);
-    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    in_parallel(threads, jobs, |job| job.run(engine, trace, progress)).into_iter().collect()
 }

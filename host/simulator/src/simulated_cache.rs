@@ -50,7 +50,7 @@ impl ObjectRequest {
             Some(trace::MediaKind::Audio) => MediaKind::Audio,
             Some(trace::MediaKind::Other) | None => MediaKind::Other,
         };
-        Self { fingerprint, size, at, cost, waiters, kind }
+        Self { fingerprint, size, space: size, at, cost, waiters, kind }
     }
 
     /// How long clients wait in total if the request is a miss, in milliseconds.

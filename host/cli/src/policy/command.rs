@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::config::Settings;
-use crate::policy::{new, remote, test};
+use crate::policy::{new, remote, test, tune};
 
 /// The commands for policies.
 #[derive(Subcommand)]
@@ -23,6 +23,11 @@ pub enum Policy {
     /// Each check prints a line: `ok` and what was tried, `FAIL` and the calls that show the failure, or `-` if another failure kept it
     /// from running. The exit status is 1 unless all policies pass all checks.
     Test(test::Test),
+    /// Search for the policy and the options that minimise an objective on a trace
+    ///
+    /// The options are chosen on the first part of the trace, by default half of it, and the best of each policy are compared with the
+    /// default policy on the rest. The same trace, options and seed give the same result, however many replays run at once.
+    Tune(tune::Tune),
     /// Create a new policy in Rust, Python, JavaScript or C: a self-contained project
     New(new::New),
 }
@@ -39,6 +44,7 @@ impl Policy {
             Self::Swap(swap) => swap.run(settings).await,
             Self::Rollback(rollback) => rollback.run(settings).await,
             Self::Test(test) => test.run(),
+            Self::Tune(tune) => tune.run(),
             Self::New(new) => new.run(),
         }
     }

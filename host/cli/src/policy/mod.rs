@@ -6,6 +6,7 @@ mod new;
 mod remote;
 mod template;
 mod test;
+mod tune;
 
 pub use command::Policy;
 pub use compile::{CompileLimits, CompilePolicy};
