@@ -21,7 +21,15 @@ use crate::workspace::Crate;
 /// dependencies are exempt.
 const LAYERS: &[&[&str]] = &[
     &["guest/file-names", "guest/key-rules", "guest/policy-structures"],
-    &["guest/entry-files", "guest/policy-sdk", "host/interfaces", "host/component-builder", "host/gif-to-mp4", "host/requests"],
+    &[
+        "guest/entry-files",
+        "guest/policy-sdk",
+        "host/interfaces",
+        "host/component-builder",
+        "host/gif-to-mp4",
+        "host/plot",
+        "host/requests",
+    ],
     &["guest/policies/*", "guest/cache", "host/components", "host/http-downloader", "host/maintenance", "host/trace"],
     &["host/media-cache"],
     &["host/attach", "host/simulator", "host/conformance", "host/server"],

@@ -51,7 +51,7 @@ pub(crate) fn with_titles<'a>(svg: &str, labels: impl Iterator<Item = (&'a str, 
 }
 
 /// Escapes text for an element, like the plotting library.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&apos;")
 }
 
