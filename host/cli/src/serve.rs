@@ -41,7 +41,7 @@ use crate::memory::Memory;
 use crate::metrics::MetricsOptions;
 use crate::notify::{Notifier, runs_tasks};
 use crate::open_file_limit::allowed_files;
-use crate::policy::CompileLimits;
+use crate::policy::{CompileLimits, LimitedSuite};
 use crate::reload::{ReloadableOptions, ReloadableParts, Reloader};
 use crate::remembered::{Components, Remembered, StartComponent};
 use crate::replaceable_downloader::ReplaceableDownloader;
@@ -218,8 +218,11 @@ impl Serve {
             pseudonym: Some(pseudonym),
             metrics,
             request_log,
+            shadows: None,
+            policy_check: Some(Arc::new(LimitedSuite::new(self.sandbox.limits()))),
         };
         let service = Service::new(loading, self.ingest.max_body_bytes(), extras);
+        tokio::spawn(service.clone().run_dashboard(stopped.clone()));
         let servers = endpoints.into_iter().map(|(listener, access, limits)| {
             serve_connections(listener, service.clone().routes(access), limits, connections.clone(), stopped.clone())
         });

@@ -25,6 +25,7 @@ mod call_log;
 mod checks;
 mod context;
 mod counterexample;
+mod interruptible;
 mod model;
 mod observations;
 mod player;
@@ -40,5 +41,5 @@ mod verdict;
 mod zipf;
 
 pub use subject::Subject;
-pub use suite::{run, try_out};
+pub use suite::{run, run_until, try_out};
 pub use verdict::{Outcome, Verdict};

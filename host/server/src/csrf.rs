@@ -17,8 +17,8 @@ pub(crate) fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         let why = format!("{why}: web pages may not use the admin endpoints without a token; require one with --admin-token-file");
         Problem::new(StatusCode::FORBIDDEN, "from-a-web-page", why)
     };
-    if headers.contains_key(header::ORIGIN) {
-        return Err(refused("the request has an Origin header"));
+    if headers.contains_key(header::ORIGIN) && !is_own_page(headers) {
+        return Err(refused("the request has the Origin of another site"));
     }
     let cross_site = |site: &HeaderValue| !matches!(site.as_bytes(), b"same-origin" | b"none");
     if headers.get_all("sec-fetch-site").iter().any(cross_site) {
@@ -30,6 +30,16 @@ pub(crate) fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         return Err(refused("the Host header of the request is neither an IP address nor localhost"));
     }
     Ok(())
+}
+
+/// Whether the request comes from a page of this listener, which can only be the dashboard, since media runs no scripts: the `Origin` is a
+/// scheme and exactly the `Host`, which must also be an address or localhost.
+fn is_own_page(headers: &HeaderMap) -> bool {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let (Some(origin), None, Some(host)) = (origins.next(), origins.next(), headers.get(header::HOST)) else { return false };
+    let origin = origin.as_bytes();
+    let authority = [&b"http://"[..], b"https://"].into_iter().find_map(|scheme| origin.strip_prefix(scheme));
+    authority.is_some_and(|authority| !authority.is_empty() && authority.eq_ignore_ascii_case(host.as_bytes()))
 }
 
 /// Whether the host is an IP address or localhost. An attacker cannot make these resolve to our address.
@@ -63,6 +73,11 @@ mod tests {
         for site in ["none", "same-origin"] {
             assert_eq!(verdict("/stats", &[("host", "localhost"), ("sec-fetch-site", site)]), Ok(()), "{site}");
         }
+        for scheme in ["http", "https"] {
+            let origin = format!("{scheme}://127.0.0.1:8081");
+            let sent = [("host", "127.0.0.1:8081"), ("origin", &origin), ("sec-fetch-site", "same-origin")];
+            assert_eq!(verdict("/policy", &sent), Ok(()), "a request of the dashboard");
+        }
         assert_eq!(verdict("http://127.0.0.1/stats", &[("host", "127.0.0.1")]), Ok(()));
         assert_eq!(verdict("http://127.0.0.1/stats", &[]), Ok(()), "HTTP/2 has no Host");
     }
@@ -71,9 +86,18 @@ mod tests {
     fn requests_from_web_pages_are_refused() {
         let local = ("host", "127.0.0.1:8081");
         for (sent, why) in [
-            (&[local, ("origin", "https://evil.example")][..], "has an Origin"),
-            (&[local, ("origin", "null")], "has an Origin"),
-            (&[local, ("origin", "http://127.0.0.1:8081")], "has an Origin"),
+            (&[local, ("origin", "https://evil.example")][..], "the Origin"),
+            (&[local, ("origin", "null")], "the Origin"),
+            (&[local, ("origin", "http://127.0.0.1:8080")], "the Origin"),
+            (&[local, ("origin", "http://127.0.0.1")], "the Origin"),
+            (&[local, ("origin", "http://localhost:8081")], "the Origin"),
+            (&[local, ("origin", "file://127.0.0.1:8081")], "the Origin"),
+            (&[local, ("origin", "127.0.0.1:8081")], "the Origin"),
+            (&[local, ("origin", "http://127.0.0.1:8081"), ("origin", "null")], "the Origin"),
+            (&[local, ("origin", "http://127.0.0.1:8081"), ("sec-fetch-site", "cross-site")], "another site"),
+            (&[("host", "evil.example"), ("origin", "http://evil.example")], "the Host"),
+            (&[local, ("host", "evil.example"), ("origin", "http://127.0.0.1:8081")], "the Host"),
+            (&[("origin", "http://")], "the Origin"),
             (&[local, ("sec-fetch-site", "cross-site")], "another site"),
             (&[local, ("sec-fetch-site", "same-site")], "another site"),
             (&[local, ("sec-fetch-site", "none"), ("sec-fetch-site", "cross-site")], "another site"),

@@ -1,7 +1,7 @@
 //! Refuses requests from browsers for content that they would execute or apply to a page (Fetch Metadata, `Sec-Fetch-Dest`; Service
 //! Workers, `Service-Worker`).
 //!
-//! Nothing that is served here is a script or a style sheet. The media type already says so. This check protects browsers that would ignore
+//! Except for the files of the dashboard, nothing that is served here is a script or a style sheet. The media type already says so. This check protects browsers that would ignore
 //! the media type.
 
 use axum::http::{HeaderMap, HeaderName, StatusCode};
@@ -27,9 +27,13 @@ const ACTIVE: [&str; 12] = [
     "xslt",
 ];
 
-/// Refuses a request whose response would be executed or applied to a page.
-pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
-    let destination = headers.get_all(SEC_FETCH_DEST).iter().find_map(|value| active(value.as_bytes()));
+/// The destinations of the files of the dashboard. None of them is a worker.
+const PAGE_FILES: [&str; 2] = ["script", "style"];
+
+/// Refuses a request whose response would be executed or applied to a page, unless it is for a file of the dashboard.
+pub(crate) fn check(headers: &HeaderMap, is_page_file: bool) -> Result<(), Problem> {
+    let destinations = headers.get_all(SEC_FETCH_DEST).iter().filter_map(|value| active(value.as_bytes()));
+    let destination = destinations.into_iter().find(|destination| !(is_page_file && PAGE_FILES.contains(destination)));
     let worker = || headers.contains_key(SERVICE_WORKER).then_some("serviceworker");
     let Some(destination) = destination.or_else(worker) else { return Ok(()) };
     let why =
@@ -51,7 +55,7 @@ mod tests {
         for (name, value) in sent {
             headers.append(*name, value.parse().unwrap());
         }
-        check(&headers).map_err(|problem| problem.code().to_owned())
+        check(&headers, false).map_err(|problem| problem.code().to_owned())
     }
 
     #[test]
@@ -72,5 +76,14 @@ mod tests {
             assert_eq!(verdict(&[("sec-fetch-dest", "image"), ("sec-fetch-dest", destination)]), refused, "{destination}");
         }
         assert_eq!(verdict(&[("service-worker", "script")]), refused);
+    }
+
+    #[test]
+    fn only_files_of_the_dashboard_may_be_scripts_and_styles_of_a_page() {
+        for (destination, accepted) in [("script", true), ("style", true), ("serviceworker", false), ("worker", false)] {
+            let headers = HeaderMap::from_iter([(SEC_FETCH_DEST, destination.parse().unwrap())]);
+            assert_eq!(check(&headers, true).is_ok(), accepted, "{destination}");
+            assert!(check(&headers, false).is_err(), "{destination}");
+        }
     }
 }

@@ -12,13 +12,14 @@ use media_cache_requests::Pseudonym;
 
 use crate::fetch_destination;
 use crate::problem::Problem;
+use crate::routes;
 use crate::uploads;
 
 /// Passes a request on if it conforms to the rules.
 pub(crate) async fn check(State(own): State<Option<Pseudonym>>, request: Request, next: Next) -> Response {
     let checked = check_host(&request)
         .and_then(|()| check_transfer_coding(&request))
-        .and_then(|()| fetch_destination::check(request.headers()))
+        .and_then(|()| fetch_destination::check(request.headers(), routes::is_page_file(request.uri().path())))
         .and_then(|()| own.map_or(Ok(()), |own| check_loop(&own, request.headers())));
     match checked {
         Ok(()) => next.run(request).await,

@@ -40,7 +40,7 @@ impl Service {
 }
 
 async fn no_such_path(uri: Uri) -> Problem {
-    let paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
+    let paths: Vec<&str> = ROUTES.iter().map(|route| route.path).filter(|path| !path.starts_with("/dashboard/")).collect();
     let why = format!("there is no path {}; the paths are {}", uri.path(), paths.join(", "));
     Problem::new(StatusCode::NOT_FOUND, "no-such-path", why)
 }

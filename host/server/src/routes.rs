@@ -2,7 +2,8 @@
 
 use axum::routing::{MethodRouter, get, post};
 
-use crate::handlers::{component, entries, health, media, metrics, policy, refresh, stats};
+use crate::dashboard::{curves, events, files};
+use crate::handlers::{check, component, entries, health, media, metrics, policy, refresh, shadows, stats};
 use crate::service::Service;
 
 /// The path of media. Nearly all requests are for media.
@@ -26,6 +27,9 @@ pub(crate) struct Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Requirement {
     Nothing,
+    /// A listener where administration is possible, with or without a token: for files of the dashboard, which contain no data. A page could
+    /// not send a token before it is loaded.
+    Dashboard,
     /// A listener on loopback, or administration rights.
     Loopback,
     /// A signature if the service has signing keys, or administration rights.
@@ -33,7 +37,7 @@ pub(crate) enum Requirement {
     Administration,
 }
 
-use Requirement::{Administration, Loopback, Nothing, Signature};
+use Requirement::{Administration, Dashboard, Loopback, Nothing, Signature};
 
 /// All routes.
 pub(crate) const ROUTES: &[Route] = &[
@@ -43,13 +47,41 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/policies", to_read: Administration, is_polled: false, handlers: || get(policy::list) },
     Route { path: "/policy", to_read: Administration, is_polled: false, handlers: || get(policy::show).put(policy::put) },
     Route { path: "/policy/rollback", to_read: Administration, is_polled: false, handlers: || post(policy::roll_back) },
+    Route { path: "/policy/check", to_read: Administration, is_polled: false, handlers: || post(check::check) },
+    Route { path: "/shadows", to_read: Administration, is_polled: true, handlers: || get(shadows::show) },
     Route { path: "/component", to_read: Administration, is_polled: false, handlers: || get(component::show).put(component::put) },
     Route { path: "/component/rollback", to_read: Administration, is_polled: false, handlers: || post(component::roll_back) },
     Route { path: "/stats", to_read: Loopback, is_polled: true, handlers: || get(stats::show) },
     Route { path: "/metrics", to_read: Loopback, is_polled: true, handlers: || get(metrics::scrape) },
     Route { path: "/healthz", to_read: Nothing, is_polled: true, handlers: || get(health::alive) },
     Route { path: "/readyz", to_read: Nothing, is_polled: true, handlers: || get(health::ready) },
+    Route { path: "/dashboard/events", to_read: Administration, is_polled: true, handlers: || get(events::stream) },
+    Route { path: "/dashboard/curves.svg", to_read: Administration, is_polled: true, handlers: || get(curves::show) },
+    page_file("/dashboard", || files::serve(&files::PAGE)),
+    page_file("/dashboard/style.css", || files::serve(&files::STYLE)),
+    page_file("/dashboard/icon.svg", || files::serve(&files::ICON)),
+    page_file("/dashboard/app.js", || files::serve(&files::APP)),
+    page_file("/dashboard/charts.js", || files::serve(&files::CHARTS)),
+    page_file("/dashboard/connection.js", || files::serve(&files::CONNECTION)),
+    page_file("/dashboard/dialogs.js", || files::serve(&files::DIALOGS)),
+    page_file("/dashboard/distribution.js", || files::serve(&files::DISTRIBUTION)),
+    page_file("/dashboard/entries.js", || files::serve(&files::ENTRIES)),
+    page_file("/dashboard/format.js", || files::serve(&files::FORMAT)),
+    page_file("/dashboard/overview.js", || files::serve(&files::OVERVIEW)),
+    page_file("/dashboard/policies.js", || files::serve(&files::POLICIES)),
+    page_file("/dashboard/shadows.js", || files::serve(&files::SHADOWS)),
+    page_file("/dashboard/upload.js", || files::serve(&files::UPLOAD)),
 ];
+
+/// The route of a file of the dashboard.
+const fn page_file(path: &'static str, handlers: fn() -> MethodRouter<Service>) -> Route {
+    Route { path, to_read: Dashboard, is_polled: true, handlers }
+}
+
+/// Whether the path is that of a file of the dashboard.
+pub(crate) fn is_page_file(path: &str) -> bool {
+    find(path).is_some_and(|route| route.to_read == Dashboard)
+}
 
 /// The route with this path.
 pub(crate) fn find(path: &str) -> Option<&'static Route> {

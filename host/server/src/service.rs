@@ -9,9 +9,12 @@ use media_cache::policy::{RememberedPolicy, SwapError};
 use media_cache::{Media, MediaCache};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
+use crate::dashboard::state::DashboardState;
 use crate::logs::requests::{RequestLog, SharedRequestLog};
 use crate::metrics::registry::Metrics;
+use crate::policy_check::PolicyCheck;
 use crate::problem::Problem;
+use crate::shadow_report::ShadowReport;
 use crate::uploads::Uploads;
 use media_cache_requests::Pseudonym;
 use media_cache_trace::{MediaKind, RecordedRequest, TraceRecorder};
@@ -26,6 +29,9 @@ struct Shared {
     extras: Extras,
     /// Locked while the policy or the cache component is being replaced.
     swap: Arc<Mutex<()>>,
+    /// Locked while an uploaded policy is being checked.
+    check: Arc<Mutex<()>>,
+    dashboard: DashboardState,
     uploads: Uploads,
 }
 
@@ -45,6 +51,10 @@ pub struct Extras {
     pub metrics: Metrics,
     /// Which requests are logged, and how.
     pub request_log: SharedRequestLog,
+    /// The report on shadow policies, if they are running.
+    pub shadows: Option<Arc<dyn ShadowReport>>,
+    /// Checks uploaded policies for `/policy/check`.
+    pub policy_check: Option<Arc<dyn PolicyCheck>>,
 }
 
 impl Service {
@@ -52,7 +62,8 @@ impl Service {
     /// to `/media` may have at most `max_body_bytes` bytes.
     #[must_use]
     pub fn new(cache: watch::Receiver<Option<MediaCache>>, max_body_bytes: u64, extras: Extras) -> Self {
-        Self(Arc::new(Shared { cache, max_body_bytes, extras, swap: Arc::default(), uploads: Uploads::default() }))
+        let (swap, check, uploads, dashboard) = (Arc::default(), Arc::default(), Uploads::default(), DashboardState::new());
+        Self(Arc::new(Shared { cache, max_body_bytes, extras, swap, check, dashboard, uploads }))
     }
 
     /// A service for a cache that is loaded.
@@ -108,6 +119,23 @@ impl Service {
     /// Prevents other swaps, of the policy or of the cache component, until the guard is dropped.
     pub(crate) fn lock_swap(&self) -> Result<OwnedMutexGuard<()>, SwapError> {
         self.0.swap.clone().try_lock_owned().map_err(|_| SwapError::Busy)
+    }
+
+    /// Prevents other checks of policies until the guard is dropped. `None` if there is one.
+    pub(crate) fn lock_check(&self) -> Option<OwnedMutexGuard<()>> {
+        self.0.check.clone().try_lock_owned().ok()
+    }
+
+    pub(crate) fn dashboard(&self) -> &DashboardState {
+        &self.0.dashboard
+    }
+
+    pub(crate) fn shadows(&self) -> Option<&Arc<dyn ShadowReport>> {
+        self.0.extras.shadows.as_ref()
+    }
+
+    pub(crate) fn policy_check(&self) -> Option<&Arc<dyn PolicyCheck>> {
+        self.0.extras.policy_check.as_ref()
     }
 
     /// Records a request whose response contains this complete media, if the service has a recorder. The number of waiters stays unknown:

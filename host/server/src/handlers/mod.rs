@@ -1,5 +1,6 @@
 //! The handlers of the service. `crate::routes` lists the handlers of each path.
 
+pub(crate) mod check;
 pub(crate) mod component;
 pub(crate) mod entries;
 pub(crate) mod health;
@@ -7,6 +8,7 @@ pub(crate) mod media;
 pub(crate) mod metrics;
 pub(crate) mod policy;
 pub(crate) mod refresh;
+pub(crate) mod shadows;
 pub(crate) mod stats;
 
 pub use component::{BUILT_IN, MAX_COMPONENT_BYTES};

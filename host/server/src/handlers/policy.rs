@@ -11,6 +11,7 @@ use media_cache::{ComponentError, Engine, MediaCache, embedded};
 use serde_json::{Map, Value, json};
 use tokio::sync::OwnedMutexGuard;
 
+use crate::dashboard::policy_history::Cause;
 use crate::problem::Problem;
 use crate::service::Service;
 use crate::timestamp::seconds;
@@ -81,10 +82,13 @@ async fn swap(
     lock: OwnedMutexGuard<()>,
 ) -> Result<Response, Problem> {
     let swap = async move {
+        service.dashboard().observe_policy(&cache.policy(), None);
+        let cause = if choice.is_some() { Cause::Swap } else { Cause::Rollback };
         let swapped = match choice {
             Some(choice) => cache.swap_policy(choice).await,
             None => cache.rollback_policy().await,
         }?;
+        service.dashboard().observe_policy(&swapped, Some(cause));
         if let Some(remembered) = service.remembered().cloned() {
             // It logs its own errors.
             let _ = tokio::task::spawn_blocking(move || cache.remember_policy(&remembered, upload.as_deref())).await;
@@ -97,10 +101,10 @@ async fn swap(
 }
 
 /// Names and values of options.
-type Options = Vec<(String, String)>;
+pub(crate) type Options = Vec<(String, String)>;
 
 /// The parameter `name`, and the others as options.
-fn name_and_options(uri: &Uri) -> Result<(Option<String>, Options), Problem> {
+pub(crate) fn name_and_options(uri: &Uri) -> Result<(Option<String>, Options), Problem> {
     let (mut name, mut options) = (None, Options::new());
     for parameter in query::parameters(uri.query().unwrap_or_default()) {
         let (key, value) = parameter?;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use media_cache::{Blob, FetchError};
+use media_cache::{Blob, FetchError, Histogram, HistogramSnapshot};
 use media_cache_http_downloader::{ConcurrencyLimiter, HostPattern};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -15,10 +15,17 @@ use url::{Host, Url};
 
 use crate::abandoned::is_abandoned;
 use crate::metrics::durations::{DOWNLOADS, Durations};
+use crate::metrics::host_table::{HostTable, Tally};
 use crate::metrics::in_progress::InProgress;
 
 /// The outcome of a download that was ended because it was no longer needed.
 const ABANDONED: &str = "abandoned";
+
+/// The classes of hosts that match no pattern.
+const CLASSES: [&str; 3] = [MATRIX, ADDRESS, OTHER];
+const MATRIX: &str = "matrix";
+const ADDRESS: &str = "address";
+const OTHER: &str = "other";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Ended {
@@ -38,6 +45,8 @@ pub(crate) struct Downloads {
     time: Family<ByHost, Durations>,
     in_progress: Gauge,
     hosts: Arc<[HostPattern]>,
+    /// By host, for the dashboard.
+    table: Arc<HostTable>,
     /// Closed once the service ends all downloads.
     limiter: Arc<OnceLock<ConcurrencyLimiter>>,
 }
@@ -54,6 +63,7 @@ enum End<'a> {
 /// A download that is measured. If this is dropped before the end is recorded, it was abandoned.
 struct Measurement {
     downloads: Downloads,
+    host: Option<String>,
     host_class: Cow<'static, str>,
     begun: Instant,
     is_recorded: bool,
@@ -63,14 +73,14 @@ struct Measurement {
 impl Measurement {
     fn end(mut self, end: &End<'_>) {
         self.is_recorded = true;
-        self.downloads.record(self.host_class.clone(), self.begun, end);
+        self.downloads.record(self.host.take(), self.host_class.clone(), self.begun, end);
     }
 }
 
 impl Drop for Measurement {
     fn drop(&mut self) {
         if !self.is_recorded {
-            self.downloads.record(self.host_class.clone(), self.begun, &End::Abandoned);
+            self.downloads.record(self.host.take(), self.host_class.clone(), self.begun, &End::Abandoned);
         }
     }
 }
@@ -83,6 +93,7 @@ impl Downloads {
             time: Family::new_with_constructor(|| Durations::new(DOWNLOADS)),
             in_progress: Gauge::default(),
             hosts: hosts.into(),
+            table: Arc::default(),
             limiter: Arc::default(),
         };
         registry.register(
@@ -110,6 +121,7 @@ impl Downloads {
     ) -> Result<T, FetchError> {
         let measurement = Measurement {
             downloads: self.clone(),
+            host: host_of(url),
             host_class: self.class(url),
             begun: Instant::now(),
             is_recorded: false,
@@ -142,35 +154,56 @@ impl Downloads {
         let _ = self.limiter.set(limiter);
     }
 
+    /// The counts of the busiest hosts.
+    pub fn hosts(&self) -> &HostTable {
+        &self.table
+    }
+
+    /// The durations of the downloads of all hosts.
+    pub fn durations(&self) -> Vec<HistogramSnapshot> {
+        let classes = self.hosts.iter().map(|pattern| pattern.to_string().into()).chain(CLASSES.map(Cow::Borrowed));
+        let of = |host_class| self.time.get(&ByHost { host_class }).map(|durations| durations.snapshot());
+        classes.filter_map(of).chain([Histogram::new(DOWNLOADS).snapshot()]).collect()
+    }
+
     /// Records a download that has ended.
-    fn record(&self, host_class: Cow<'static, str>, begun: Instant, end: &End<'_>) {
+    fn record(&self, name: Option<String>, host_class: Cow<'static, str>, begun: Instant, end: &End<'_>) {
         let host = ByHost { host_class };
-        self.time.get_or_create(&host).observe(begun.elapsed());
-        let outcome = match end {
+        let time = begun.elapsed();
+        self.time.get_or_create(&host).observe(time);
+        let (outcome, tally) = match end {
             End::Success(bytes) => {
                 self.bytes.get_or_create(&host).inc_by(*bytes);
-                "success"
+                ("success", Tally::Success(*bytes))
             }
-            End::Failure(error) if is_abandoned(error, self.limiter.get()) => ABANDONED,
-            End::Failure(error) => error.name(),
-            End::Abandoned => ABANDONED,
+            End::Failure(error) if is_abandoned(error, self.limiter.get()) => (ABANDONED, Tally::Abandoned),
+            End::Failure(error) => (error.name(), Tally::Failure(error.name())),
+            End::Abandoned => (ABANDONED, Tally::Abandoned),
         };
+        if let Some(name) = name {
+            self.table.count(name, time, tally);
+        }
         self.ended.get_or_create(&Ended { outcome, host_class: host.host_class }).inc();
     }
 
     /// The class under which the host of a URL is counted. There are many hosts, but only a few classes.
     fn class(&self, url: &str) -> Cow<'static, str> {
-        let Ok(url) = Url::parse(url) else { return "other".into() };
+        let Ok(url) = Url::parse(url) else { return OTHER.into() };
         if url.scheme() == "mxc" {
-            return "matrix".into();
+            return MATRIX.into();
         }
-        let Some(host) = url.host() else { return "other".into() };
+        let Some(host) = url.host() else { return OTHER.into() };
         match (self.hosts.iter().find(|pattern| pattern.matches(&host)), host) {
             (Some(pattern), _) => pattern.to_string().into(),
-            (None, Host::Ipv4(_) | Host::Ipv6(_)) => "address".into(),
-            (None, Host::Domain(_)) => "other".into(),
+            (None, Host::Ipv4(_) | Host::Ipv6(_)) => ADDRESS.into(),
+            (None, Host::Domain(_)) => OTHER.into(),
         }
     }
+}
+
+/// The host of a URL.
+fn host_of(url: &str) -> Option<String> {
+    Some(Url::parse(url).ok()?.host_str()?.trim_end_matches('.').to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -93,6 +93,11 @@ impl Durations {
     pub fn observe(&self, time: Duration) {
         self.0.observe(time);
     }
+
+    /// The current content.
+    pub fn snapshot(&self) -> HistogramSnapshot {
+        self.0.snapshot()
+    }
 }
 
 impl TypedMetric for Durations {

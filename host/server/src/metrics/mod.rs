@@ -15,6 +15,7 @@ mod durations;
 mod encode;
 pub(crate) mod exposition;
 mod health;
+mod host_table;
 mod in_progress;
 mod integrity;
 mod log;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Method;
-use media_cache::Source;
+use media_cache::{Histogram, HistogramSnapshot, Source};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -70,7 +70,22 @@ pub(crate) struct Requests {
     in_place: Counter,
     /// For hits in memory, and for hits on disk.
     hits: [Hits; 2],
+    misses: Counter,
     sent: [Arc<SentCounters>; 3],
+}
+
+/// How often media was requested with GET, and how many of its bytes were sent, from memory, disk and origin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MediaCounts {
+    pub requests: [u64; 3],
+    pub bytes: [u64; 3],
+}
+
+/// The times to the first byte of media, by its source.
+pub(crate) struct FirstBytes {
+    pub memory: HistogramSnapshot,
+    pub disk: HistogramSnapshot,
+    pub misses: HistogramSnapshot,
 }
 
 /// The metrics of hits, looked up in advance so that a hit takes no lock.
@@ -105,10 +120,8 @@ impl Requests {
             in_place.clone(),
         );
         let kind = |outcome: Outcome| Kind { route: MEDIA, method: "GET", outcome: outcome.name() };
-        // These series exist from the start, so that their first increase is visible.
-        for source in [Source::Memory, Source::Disk, Source::Origin] {
-            ended.get_or_create_owned(&kind(Outcome::Media(source)));
-        }
+        // These series and those of the hits exist from the start, so that their first increase is visible.
+        let misses = ended.get_or_create_owned(&kind(Outcome::Media(Source::Origin)));
         let hits = [Source::Memory, Source::Disk].map(Outcome::Media).map(|hit| Hits {
             ended: ended.get_or_create_owned(&kind(hit)),
             first_byte: first_byte.get_or_create_owned(&ByOutcome { outcome: hit.name() }),
@@ -118,7 +131,7 @@ impl Requests {
             let bytes = bytes.get_or_create_owned(&BySource { source });
             Arc::new(SentCounters { bytes, failed: failed.clone(), abandoned: abandoned.clone() })
         });
-        Self { ended, first_byte, in_progress, in_place, hits, sent }
+        Self { ended, first_byte, in_progress, in_place, hits, misses, sent }
     }
 
     /// Records that a request has begun.
@@ -151,6 +164,27 @@ impl Requests {
         let outcome = outcome.name();
         self.ended.get_or_create(&Kind { route, method: method_name(method), outcome }).inc();
         self.first_byte.get_or_create(&ByOutcome { outcome }).observe(time);
+    }
+
+    /// The counts of media.
+    pub fn media(&self) -> MediaCounts {
+        let [memory, disk] = &self.hits;
+        MediaCounts {
+            requests: [memory.ended.get(), disk.ended.get(), self.misses.get()],
+            bytes: [0, 1, 2].map(|source: usize| self.sent[source].bytes.get()),
+        }
+    }
+
+    /// The times to the first byte of media.
+    pub fn first_bytes(&self) -> FirstBytes {
+        let miss = ByOutcome { outcome: Outcome::Media(Source::Origin).name() };
+        let misses = self.first_byte.get(&miss).map(|durations| durations.snapshot());
+        let [memory, disk] = &self.hits;
+        FirstBytes {
+            memory: memory.first_byte.snapshot(),
+            disk: disk.first_byte.snapshot(),
+            misses: misses.unwrap_or_else(|| Histogram::new(RESPONSES).snapshot()),
+        }
     }
 
     /// Counts the media of a response, which comes from this source.
