@@ -3,9 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
-mod chromium;
 mod cors;
-mod devtools;
 mod display;
 mod media;
 mod navigation;
@@ -13,5 +11,4 @@ mod payloads;
 mod scripts;
 mod site;
 mod stage;
-mod tab;
 mod ways;

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::media::wav;
 use crate::payloads::{Payload, css, feed, html, mhtml, pdf, script, svg, wasm, xhtml, xslt};
 use crate::stage::Stage;
-use crate::tab::Navigation::{Document, Download};
+use media_cache_test_support::browser::tab::Navigation::{Document, Download};
 
 /// Media that is saved: a file name, a type, and the content.
 const SAVED: [(&str, &str, Payload); 17] = [

@@ -10,10 +10,10 @@ use media_cache_test_support::service_process::Service;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::timeout;
 
-use crate::chromium::Chromium;
 use crate::site::Site;
-use crate::tab::Tab;
 use crate::ways::{LIBRARY, Runs, WAYS, Way};
+use media_cache_test_support::browser::chromium::Chromium;
+use media_cache_test_support::browser::tab::Tab;
 
 /// The content security policy of a page whose media has the same origin: scripts from that origin may run, but no inline scripts.
 const POLICY: &str = "script-src 'self' 'wasm-unsafe-eval' 'nonce-page' blob:; worker-src 'self' blob:; object-src 'self'";

@@ -7,9 +7,9 @@ use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::service_process::Service;
 use serde_json::Value;
 
-use crate::chromium::Chromium;
 use crate::site::Site;
-use crate::tab::Tab;
+use media_cache_test_support::browser::chromium::Chromium;
+use media_cache_test_support::browser::tab::Tab;
 
 /// Everything that a test needs.
 pub struct Stage {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::devtools::DevTools;
-use crate::tab::Tab;
+use crate::browser::devtools::DevTools;
+use crate::browser::tab::Tab;
 
 /// The Chromium that all running tests share.
 static SHARED: Mutex<Weak<Chromium>> = Mutex::new(Weak::new());

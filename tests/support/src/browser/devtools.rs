@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use media_cache_test_support::soon::soon;
+use crate::soon::soon;
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, oneshot};
 
@@ -83,6 +83,21 @@ impl DevTools {
 pub struct Events(broadcast::Receiver<Arc<Value>>);
 
 impl Events {
+    /// The events that have been reported so far.
+    ///
+    /// # Panics
+    /// If there were too many.
+    pub fn received(&mut self) -> Vec<Arc<Value>> {
+        let mut received = Vec::new();
+        loop {
+            match self.0.try_recv() {
+                Ok(event) => received.push(event),
+                Err(broadcast::error::TryRecvError::Empty) => return received,
+                Err(error) => panic!("the browser exited, or too many events were not read: {error}"),
+            }
+        }
+    }
+
     /// Waits for the first event that `wanted` accepts.
     pub async fn first(&mut self, wanted: impl Fn(&Value) -> bool) -> Arc<Value> {
         loop {
