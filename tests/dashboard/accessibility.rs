@@ -54,6 +54,9 @@ async fn axe_finds_nothing_serious_in_light_dark_and_on_a_phone() {
     let demo = busy().await;
     let Some(page) = Page::open(demo.address).await else { return };
     page.is_live().await;
+    page.tab
+        .evaluate("Object.assign(document.getElementById('swap-name'), { value: 'gdsf' }).dispatchEvent(new Event('change'))")
+        .await;
     page.click("#swap").await;
     page.until_text("policy-changes", "swap").await;
     page.tab.evaluate("document.getElementById('search-text').value = 'slow'").await;
@@ -74,9 +77,13 @@ async fn axe_finds_nothing_serious_in_light_dark_and_on_a_phone() {
         let findings = page.tab.evaluate("axe.run().then(({ violations }) => violations.filter(({ impact }) => ['serious', 'critical'].includes(impact)).map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))").await;
         assert_eq!(findings, json!([]), "{name}");
         if std::env::var_os("UPDATE_DOCS").is_some() {
+            let height = page.tab.evaluate("document.documentElement.scrollHeight").await.as_u64().unwrap() as u32;
             let pictures = workspace_path("target/dashboard");
             std::fs::create_dir_all(&pictures).unwrap();
-            std::fs::write(pictures.join(format!("{name}.png")), page.tab.screenshot().await).unwrap();
+            for (number, top) in (0..height).step_by(1000).enumerate() {
+                let picture = page.tab.screenshot((top, width, 1000.min(height - top))).await;
+                std::fs::write(pictures.join(format!("{name}-{number}.png")), picture).unwrap();
+            }
         }
     }
 }

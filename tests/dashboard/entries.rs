@@ -39,6 +39,12 @@ async fn search_finds_entries_by_text_prefix_and_host() {
     page.assert_clean();
 }
 
+/// Answers the question of the page with yes.
+async fn agree(page: &Page) {
+    page.tab.until("document.getElementById('confirm-dialog').open").await;
+    page.click("#confirm-yes").await;
+}
+
 #[tokio::test]
 async fn entry_is_deleted_only_after_a_confirmation() {
     let Some((demo, mut page)) = page().await else { return };
@@ -50,13 +56,13 @@ async fn entry_is_deleted_only_after_a_confirmation() {
     page.tab.until("!document.getElementById('confirm-dialog').open").await;
     assert_eq!(demo.cache.status().await.unwrap().cache.entries, 4);
     page.click("#found button").await;
-    page.click("#confirm-yes").await;
+    agree(&page).await;
     page.until_text("search-status", "Deleted https://a.example/dogs/2.png").await;
     assert_eq!(demo.cache.status().await.unwrap().cache.entries, 3);
 
     search(&page, "host", "a.example", "2 entries found.").await;
     page.click("#delete-all").await;
-    page.click("#confirm-yes").await;
+    agree(&page).await;
     page.until_text("search-status", "Deleted 2 entries.").await;
     assert_eq!(demo.cache.status().await.unwrap().cache.entries, 1);
     page.assert_clean();

@@ -64,10 +64,12 @@ async fn page_shows_the_figures_of_shadow_policies_as_curves_and_as_a_table() {
     assert_eq!(rows[0][..2], ["lruactive", "62.0 %73.2 % of bytes"]);
     assert_eq!(rows[3][3], "25.7 % ±0.430.4 % of bytes");
     assert_eq!((rows[5][0].as_str(), rows[6][0].as_str()), ("gdsfdropped", "lower bound"));
-    assert!(page.text("advice").await.starts_with(document()["advice"]["text"].as_str().unwrap()));
+    assert!(page.text("advice-text").await.starts_with(document()["advice"]["text"].as_str().unwrap()));
     let alternative = page.tab.evaluate("document.getElementById('curve-plot').alt").await;
     let alternative = alternative.as_str().unwrap();
     assert!(alternative.contains("gdsf:beta=0.5 has the lowest miss ratio, 25.7 %"), "{alternative}");
+    page.click("#take-advice").await;
+    page.until_text("policy-options", "beta=0.5").await;
     for (width, layout) in [(1280, 1200), (360, 360)] {
         page.tab.emulate(width, "dark").await;
         page.tab.until(&format!("document.getElementById('curve-plot').naturalWidth === {layout}")).await;

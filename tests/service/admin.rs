@@ -112,7 +112,7 @@ async fn admin_listener_without_tokens_refuses_requests_from_web_pages() {
         let request = || client.request(method.clone(), format!("http://{inside}{path}"));
         for (name, value) in [
             ("origin", "https://evil.example".to_owned()),
-            ("origin", format!("http://{inside}")),
+            ("origin", format!("http://{}", service.address())),
             ("sec-fetch-site", "cross-site".to_owned()),
             ("host", format!("evil.example:{}", inside.port())),
         ] {

@@ -38,7 +38,7 @@ impl Layout {
     fn max_labels(self) -> usize {
         match self {
             Self::Wide => 8,
-            Self::Narrow => 5,
+            Self::Narrow => 3,
         }
     }
 }

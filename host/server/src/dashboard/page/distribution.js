@@ -77,7 +77,9 @@ function show(counts, total) {
     const rows = name === 'Type' ? mostFrequent(map) : [...map];
     const table = element('table', { class: 'distribution' });
     const columns = [{ name }, { name: 'Entries', number: true }, { name: 'Share', number: true }, { name: 'Bytes', number: true }];
-    const cells = rows.map(([label, [entries, size]]) => [label, count(entries), element('span', { class: 'with-bar' }, bar(entries / total, 'requests'), percent(entries, total)), bytes(size)]);
+    const cells = rows.map(([label, [entries, size]]) => entries === 0
+      ? [label, element('span', { class: 'empty' }, '0'), '', '']
+      : [label, count(entries), element('span', { class: 'with-bar' }, bar(entries / total, 'requests'), percent(entries, total)), bytes(size)]);
     fillTable(table, columns, cells);
     return table;
   });

@@ -45,6 +45,14 @@ function swap(event) {
   run(`Swapping to ${byId('swap-name').value}…`, 'PUT', `/policy?${query}`);
 }
 
+// Swaps to a built-in policy that is written as on the command line: a name, a colon, and options that are separated by commas.
+export function swapTo(spec) {
+  const [name, options = ''] = spec.split(/:(.*)/);
+  const query = new URLSearchParams({ name });
+  for (const option of options.split(',').filter(Boolean)) query.set(...option.split(/=(.*)/, 2));
+  return run(`Swapping to ${spec}…`, 'PUT', `/policy?${query}`);
+}
+
 // Replaces the policy, and says how it went. Returns whether it worked.
 export async function run(text, method, path, body) {
   const buttons = [...byId('policy').querySelectorAll('button')];
@@ -79,11 +87,11 @@ export function showPolicy({ cache, policy_changes: changes }) {
 }
 
 function showFacts(policy) {
-  const perCall = policy.calls > 0 ? duration(policy.seconds / policy.calls) : duration(null);
+  const perCall = policy.calls > 0 ? `, ${duration(policy.seconds / policy.calls)} each` : '';
   const facts = [
     ['Active since', date(policy.since)],
     ['Origin', policy.origin],
-    ['Calls', `${count(policy.calls)}, ${perCall} each`],
+    ['Calls', `${count(policy.calls)}${perCall}`],
     ['Memory', bytes(policy.memory_bytes)],
     ['Swaps, fallbacks', `${count(policy.swaps)}, ${count(policy.fallbacks)}`],
   ];

@@ -2,6 +2,7 @@
 
 import { getBlob } from '/dashboard/connection.js';
 import { byId, bytes, count, duration, element, fillTable, percent, setText } from '/dashboard/format.js';
+import { swapTo } from '/dashboard/policies.js';
 
 // Curves are drawn again at most this often.
 const PAUSE = 5000;
@@ -19,6 +20,9 @@ export function startShadows() {
     nextDrawing = 0;
     if (latest) showShadows(latest);
   };
+  byId('take-advice').addEventListener('click', () => {
+    if (latest?.shadows?.advice) swapTo(latest.shadows.advice.policy);
+  });
   isDark.addEventListener('change', redraw);
   addEventListener('resize', () => {
     if (latest && drawn && !drawn.startsWith(style())) redraw();
@@ -55,7 +59,9 @@ function explain(shadows) {
 
 function showAdvice(advice) {
   byId('advice').hidden = !advice;
-  if (advice) setText('advice', `${advice.text}.`);
+  if (!advice) return;
+  setText('advice-text', `${advice.text}.`);
+  setText('take-advice', `Swap to ${advice.policy}`);
 }
 
 function showFacts(shadows) {
