@@ -1,5 +1,5 @@
-//! axe-core finds nothing serious, in both colour schemes and at the width of a phone. With `UPDATE_DOCS=1`, the pictures of the page are
-//! written, too.
+//! axe-core finds nothing serious, in both colour schemes and at the width of a phone. With `UPDATE_DOCS=1`, the picture of the page for
+//! the documents is written, too.
 
 use std::sync::Arc;
 
@@ -76,14 +76,11 @@ async fn axe_finds_nothing_serious_in_light_dark_and_on_a_phone() {
         assert_eq!(page.tab.evaluate(overflow).await, 0, "{name}: the page scrolls only vertically");
         let findings = page.tab.evaluate("axe.run().then(({ violations }) => violations.filter(({ impact }) => ['serious', 'critical'].includes(impact)).map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))").await;
         assert_eq!(findings, json!([]), "{name}");
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            let height = page.tab.evaluate("document.documentElement.scrollHeight").await.as_u64().unwrap() as u32;
-            let pictures = workspace_path("target/dashboard");
-            std::fs::create_dir_all(&pictures).unwrap();
-            for (number, top) in (0..height).step_by(1000).enumerate() {
-                let picture = page.tab.screenshot((top, width, 1000.min(height - top))).await;
-                std::fs::write(pictures.join(format!("{name}-{number}.png")), picture).unwrap();
-            }
+        if name == "light" && std::env::var_os("UPDATE_DOCS").is_some() {
+            // As far as the end of the curves.
+            let bottom = "document.getElementById('curve-plot').getBoundingClientRect().bottom + scrollY";
+            let height = page.tab.evaluate(bottom).await.as_f64().unwrap() as u32;
+            std::fs::write(workspace_path("docs/images/dashboard.webp"), page.tab.screenshot(width, height).await).unwrap();
         }
     }
 }

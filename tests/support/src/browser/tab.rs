@@ -128,10 +128,10 @@ impl Tab {
         self.command("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
-    /// A picture of part of the document, as PNG.
-    pub async fn screenshot(&self, (top, width, height): (u32, u32, u32)) -> Vec<u8> {
-        let clip = json!({ "x": 0, "y": top, "width": width, "height": height, "scale": 1 });
-        let parameters = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+    /// A picture of the top of the document, as WebP.
+    pub async fn screenshot(&self, width: u32, height: u32) -> Vec<u8> {
+        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 1 });
+        let parameters = json!({ "format": "webp", "quality": 90, "captureBeyondViewport": true, "clip": clip });
         let picture = self.command("Page.captureScreenshot", parameters).await;
         from_base64(picture["data"].as_str().unwrap())
     }

@@ -35,7 +35,7 @@ export function percent(part, whole = 1) {
 
 export function duration(seconds) {
   if (seconds == null) return NONE;
-  if (seconds === 0) return '0 s';
+  if (Number.isInteger(seconds) && seconds < 120) return `${seconds} s`;
   if (seconds < 1e-3) return `${threeDigits(seconds * 1e6)} µs`;
   if (seconds < 1) return `${threeDigits(seconds * 1e3)} ms`;
   if (seconds < 120) return `${threeDigits(seconds)} s`;

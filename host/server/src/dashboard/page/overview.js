@@ -105,7 +105,7 @@ function showHealth(state) {
   const text = state.cache ? `${HEALTH[name] ?? name}${since}${reason ? `: ${reason}` : ''}` : 'Loading the directory';
   byId('health').dataset.state = name;
   setText('health-text', text);
-  setText('about', `version ${state.version}, up ${duration(state.at - state.since)}`);
+  setText('about', `version ${state.version}, up ${duration(Math.floor(state.at - state.since))}`);
 }
 
 function showCache(cache) {
