@@ -31,7 +31,7 @@ fn history(now: f64) -> Value {
 
 /// A service that has served a few thousand requests.
 async fn busy() -> Demo {
-    let demo = Demo::start(Setup { shadows: Some(Arc::new(FixedReport)), has_checks: true, ..Setup::default() }).await;
+    let demo = Demo::start(Setup { shadows: Some(Arc::new(FixedReport)), ..Setup::default() }).await;
     let hosts = ["cdn.example", "slow.example", "images.example", "media.example.org"];
     for round in 0..400_u32 {
         let number = (round * round) % 97;

@@ -3,14 +3,11 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use media_cache::policy::PolicyEngine;
-use media_cache::{MediaCache, NoTranscoder, PolicyChoice};
+use media_cache::{MediaCache, NoTranscoder};
 use media_cache_server::metrics::Metrics;
 use media_cache_server::{
-    Access, AdminTokens, CheckOutcome, CheckResult, ClientLimits, Connections, Extras, Listener, PolicyCheck, Service,
-    ShadowReport, serve_connections,
+    Access, AdminTokens, ClientLimits, Connections, Extras, Listener, PolicyCheck, Service, ShadowReport, serve_connections,
 };
 use media_cache_test_support::browser::chromium::Chromium;
 use media_cache_test_support::browser::tab::{Recording, Tab};
@@ -36,8 +33,7 @@ pub struct Demo {
 pub struct Setup {
     pub tokens: AdminTokens,
     pub shadows: Option<Arc<dyn ShadowReport>>,
-    /// Whether uploaded policies are checked. All pass.
-    pub has_checks: bool,
+    pub policy_check: Option<Arc<dyn PolicyCheck>>,
 }
 
 impl Demo {
@@ -53,8 +49,8 @@ impl Demo {
         let builder = MediaCache::builder().directory(directory.path().join("cache")).engine(ENGINE.clone());
         let builder = builder.downloader(metrics.measured(Arc::new(Origin))).transcoder(NoTranscoder);
         let cache = builder.open().await.unwrap();
-        let policy_check = setup.has_checks.then(|| Arc::new(Passing) as Arc<dyn PolicyCheck>);
-        let extras = Extras { metrics, shadows: setup.shadows, policy_check, ..Extras::default() };
+        let Setup { tokens, shadows, policy_check } = setup;
+        let extras = Extras { metrics, shadows, policy_check, ..Extras::default() };
         let service = Service::new(watch::channel(Some(cache.clone())).1, 1 << 20, extras);
         let bind = async {
             loop {
@@ -67,7 +63,7 @@ impl Demo {
         let listener = soon(bind).await;
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let access = Access { admin_tokens: setup.tokens, listener: Listener::Administration, ..Access::default() };
+        let access = Access { admin_tokens: tokens, listener: Listener::Administration, ..Access::default() };
         tokio::spawn(service.clone().run_dashboard(stopped.clone()));
         tokio::spawn(serve_connections(listener, service.routes(access), ClientLimits::default(), Connections::default(), stopped));
         Self { address, cache, stop, _directory: directory }
@@ -87,15 +83,6 @@ impl Demo {
     /// Stops the service, as on shutdown.
     pub fn stop(&self) {
         self.stop.send_replace(true);
-    }
-}
-
-/// A check that every policy passes.
-struct Passing;
-
-impl PolicyCheck for Passing {
-    fn check(&self, _engine: &PolicyEngine, _policy: &PolicyChoice, _is_cancelled: Arc<AtomicBool>) -> Vec<CheckResult> {
-        vec![CheckResult { check: "It is good".into(), outcome: CheckOutcome::Passed, detail: "tried once".into() }]
     }
 }
 

@@ -17,8 +17,10 @@ mod curve;
 mod draw;
 mod legend;
 mod plot;
+mod svg;
 mod theme;
 
 pub use curve::{Curve, Point};
-pub use plot::{Layout, Mark, Plot, PlotError};
+pub use plot::{Layout, Mark, Plot};
+pub use svg::PlotError;
 pub use theme::{Palette, Theme};

@@ -49,9 +49,10 @@ pub(crate) async fn check(State(service): State<Service>, uri: Uri, headers: Hea
     let (answer, answered) = oneshot::channel();
     let work = move || {
         lower_priority();
-        // The client may have disconnected.
-        let _ = answer.send(verdict(&*checks, &engine, &choice, is_cancelled));
+        let verdict = verdict(&*checks, &engine, &choice, is_cancelled);
         drop(lock);
+        // The client may have disconnected.
+        let _ = answer.send(verdict);
     };
     std::thread::Builder::new().name("policy-check".into()).spawn(work).map_err(|error| {
         let why = format!("cannot start a thread for the checks: {error}");
