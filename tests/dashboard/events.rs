@@ -79,5 +79,5 @@ async fn streams_end_when_the_service_stops() {
     let mut events = Events::open(&demo).await.ok().unwrap();
     events.next().await.unwrap();
     demo.stop();
-    while events.next().await.is_some() {}
+    soon(async { while events.next().await.is_some() {} }).await;
 }
