@@ -38,7 +38,7 @@ from multiprocessing import Process
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-POLICIES = ["lru", "sieve", "s3-fifo", "gdsf", "w-tinylfu"]
+POLICIES = ["lru", "sieve", "s3-fifo", "gdsf", "w-tinylfu", "hazard"]
 SCENARIOS = ["cold", "clean", "killed", "changed", "rewrite", "list", "filter", "half", "policies"]
 # The bytes of an entry on disk: a block for each of its files.
 DISK_SIZE = 8192

@@ -6,7 +6,7 @@ use std::{env, fs};
 use media_cache_component_builder::{Component, Error, Metadata, file_name, find_or_build, report};
 
 /// The policies, beginning with the default. The package of each is `guest/policies/NAME`. This is the only list of them.
-const POLICIES: [&str; 5] = ["lru", "sieve", "s3-fifo", "gdsf", "w-tinylfu"];
+const POLICIES: [&str; 6] = ["lru", "sieve", "s3-fifo", "gdsf", "w-tinylfu", "hazard"];
 
 /// The package of the cache.
 const CACHE: &str = "media-cache-component";

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use crate::findings::Findings;
 use crate::model::{Kind, Media, Subject};
 
-const POLICIES: [&str; 5] = ["lru", "sieve", "s3-fifo", "gdsf", "w-tinylfu"];
+const POLICIES: [&str; 6] = ["lru", "sieve", "s3-fifo", "gdsf", "w-tinylfu", "hazard"];
 
 /// The state that clients share in one round.
 pub struct Stage {

@@ -51,7 +51,7 @@ const WEIGHTS: [(Operation, u64); 16] = [
     (Operation::Verify, 3),
 ];
 
-const POLICIES: [&str; 5] = ["lru", "sieve", "s3-fifo", "gdsf", "w-tinylfu"];
+const POLICIES: [&str; 6] = ["lru", "sieve", "s3-fifo", "gdsf", "w-tinylfu", "hazard"];
 
 impl Campaign {
     pub async fn random_operation(&mut self) {
