@@ -46,6 +46,8 @@ pub mod policy_state;
 
 pub use algorithm::Algorithm;
 pub use bindings::exports::media_cache::policy::eviction::{Access, Entry, EntryId, Event, MediaKind, Placement};
-pub use media_cache_policy_structures::{FingerprintHasher, FingerprintMap, Ghosts, Heap, History, MAX_ENTRIES, Queue, Slab, spread};
+pub use media_cache_policy_structures::{
+    FingerprintHasher, FingerprintMap, Ghosts, Heap, History, MAX_ENTRIES, Queue, Slab, spread,
+};
 pub use options::{OptionSpec, Options};
 pub use policy_state::{Component, PolicyState};

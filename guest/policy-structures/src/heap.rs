@@ -76,6 +76,12 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
         self.cut(at);
     }
 
+    /// The value of an entry, if it is tracked.
+    #[must_use]
+    pub fn get(&self, id: EntryId) -> Option<&T> {
+        self.slots.get(id as usize).filter(|slot| slot.at != NOWHERE).map(|slot| &slot.value)
+    }
+
     /// Changes the value of an entry, and raises its key to what `change` returns. An entry that is not tracked is ignored, as is a smaller
     /// key.
     pub fn raise(&mut self, id: EntryId, change: impl FnOnce(&mut T) -> K) {
@@ -167,6 +173,7 @@ mod tests {
         heap.raise(1, |_| 12);
         heap.raise(3, |_| 1);
         heap.raise(4, |_| 1);
+        assert_eq!((heap.get(0), heap.get(1), heap.get(4)), (Some(&'b'), Some(&'a'), None));
         assert_eq!(emptied(&mut heap), [1, 2, 3, 0]);
         heap.push(0, 5, 'c');
         assert_eq!((heap.pop(), heap.pop()), (Some((0, 5, 'c')), None));

@@ -295,3 +295,125 @@ impl<T: Copy> History<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, VecDeque};
+
+    use super::*;
+
+    /// The ids in a queue, oldest first.
+    fn order(history: &History<char>, queue: u16) -> Vec<u32> {
+        let next = |at: &usize| Some(history.slots[*at].newer as usize).filter(|at| *at != NONE as usize);
+        std::iter::successors(history.oldest(queue), next).map(|at| history.slots[at].link).collect()
+    }
+
+    #[test]
+    fn entries_are_in_the_order_of_their_latest_renewal() {
+        let mut history = History::default();
+        (0..4).for_each(|id| history.insert(id, 100 + id, 7, 'a'));
+        let at = history.entry(1).unwrap();
+        history.renew(at, 7, 'b');
+        history.renew(history.entry(2).unwrap(), 9000, 'c');
+        assert_eq!((order(&history, 7), order(&history, 9000), order(&history, 8)), (vec![0, 3, 1], vec![2], vec![]));
+        assert_eq!((history.queues(), history.get(at)), (&[7, 9000][..], (&'b', 7)));
+        for id in [0, 1, 3] {
+            history.evict(history.entry(id).unwrap());
+        }
+        assert_eq!((history.queues(), history.entries(), history.ghosts(), history.oldest(7)), (&[9000][..], 1, 3, None));
+    }
+
+    #[test]
+    fn an_evicted_entry_is_found_by_its_fingerprint_until_it_is_revived_or_forgotten() {
+        let mut history = History::default();
+        (0..3).for_each(|id| history.insert(id, 100 + id, 1, 'a'));
+        (0..3).for_each(|id| assert_eq!(history.evict(history.entry(id).unwrap()), id));
+        assert_eq!((history.entry(1), history.ghost(1)), (None, None));
+        let at = history.ghost(101).unwrap();
+        assert_eq!(history.get(at), (&'a', 1));
+        history.revive(at, 40, 2, 'b');
+        assert_eq!((history.entry(40), history.ghost(101), order(&history, 2)), (Some(at), None, vec![40]));
+        history.limit_ghosts(1);
+        assert_eq!((history.ghost(100), history.ghost(102).is_some(), history.ghosts()), (None, true, 1));
+    }
+
+    #[test]
+    fn there_is_one_ghost_per_fingerprint_and_unused_positions_are_reused() {
+        let mut history = History::default();
+        for round in 0..100 {
+            history.insert(round, 5, 1, 'a');
+            history.evict(history.entry(round).unwrap());
+            assert_eq!(history.ghosts(), 1);
+        }
+        assert_eq!(history.slots.len(), 2);
+    }
+
+    #[test]
+    fn samples_cover_every_entry_and_ghost_and_nothing_else() {
+        let mut history = History::default();
+        (0..10).for_each(|id| history.insert(id, id, 1, 'a'));
+        for id in 0..6 {
+            history.evict(history.entry(id).unwrap());
+        }
+        history.limit_ghosts(4);
+        let sampled: std::collections::BTreeSet<_> = (0..1000).filter_map(|n| history.sample(n * 4_294_967)).collect();
+        assert_eq!(sampled.len(), 8);
+        assert_eq!((history.sample(0), history.sample(u32::MAX), History::<char>::default().sample(1)), (None, Some(9), None));
+    }
+
+    #[test]
+    fn history_ignores_an_id_beyond_the_maximum() {
+        let mut history = History::default();
+        for id in [MAX_ENTRIES, 1 << 32, u64::MAX] {
+            history.insert(id, 1, 1, 'a');
+            assert_eq!((history.entry(id), history.entries(), history.slots.len()), (None, 0, 0));
+        }
+        history.insert(0, 1, 1, 'a');
+        history.evict(0);
+        history.revive(0, MAX_ENTRIES, 1, 'b');
+        assert_eq!((history.entries(), history.ghosts()), (0, 1));
+    }
+
+    #[test]
+    fn history_agrees_with_maps_and_lists_over_many_operations() {
+        let mut history = History::default();
+        let (mut queues, mut ghosts) = (BTreeMap::<u16, VecDeque<u64>>::new(), VecDeque::new());
+        for step in 0..24_000u64 {
+            let random = spread(step);
+            // The number of ghosts rises and falls, beyond several powers of two.
+            let limit = if step / 6_000 % 2 == 0 { 3000 } else { 50 };
+            let (id, queue) = ((random >> 8) % 2000, (random >> 32) as u16 % 300);
+            if let Some(at) = history.entry(id) {
+                queues.values_mut().for_each(|queue| queue.retain(|other| *other != id));
+                if random % 2 == 0 {
+                    history.evict(at);
+                    ghosts.push_back(id);
+                } else {
+                    history.renew(at, queue, 'b');
+                    queues.entry(queue).or_default().push_back(id);
+                }
+            } else {
+                match history.ghost(id) {
+                    Some(at) => history.revive(at, id, queue, 'c'),
+                    None => history.insert(id, id, queue, 'a'),
+                }
+                ghosts.retain(|ghost| *ghost != id);
+                queues.entry(queue).or_default().push_back(id);
+            }
+            history.limit_ghosts(limit);
+            ghosts.drain(..ghosts.len().saturating_sub(limit));
+            assert_eq!(history.ghosts(), ghosts.len());
+            if step % 500 == 0 {
+                queues.retain(|_, queue| !queue.is_empty());
+                let mut live = history.queues().to_vec();
+                live.sort_unstable();
+                assert!(live.iter().eq(queues.keys()), "{step}");
+                for (number, queue) in &queues {
+                    assert!(order(&history, *number).into_iter().map(u64::from).eq(queue.iter().copied()), "{step}");
+                }
+                assert!((0..2000).all(|id| history.ghost(id).is_some() == ghosts.contains(&id)), "{step}");
+            }
+        }
+        assert!(history.buckets.len() > 512, "{}", history.buckets.len());
+    }
+}

@@ -26,6 +26,16 @@ impl Classes {
         Self(((octave(size) * FREQUENCIES as u32 + frequency) * INTERVALS as u32 + interval) as u16)
     }
 
+    /// The same classes for another size.
+    pub fn with_size(self, size: u64) -> Self {
+        Self(self.0 % (FREQUENCIES * INTERVALS) as u16 + octave(size) as u16 * (FREQUENCIES * INTERVALS) as u16)
+    }
+
+    /// The harmonic mean of the sizes in this octave, if their distribution is that of Pareto with index 1.
+    pub fn typical_size(self) -> f32 {
+        (1u64 << (usize::from(self.0) / (FREQUENCIES * INTERVALS) % SIZES)) as f32 * (4.0 / 3.0)
+    }
+
     /// The cell of the table A.
     fn by_interval(self) -> usize {
         let (size, interval) = (usize::from(self.0) / (FREQUENCIES * INTERVALS), usize::from(self.0) % INTERVALS);
@@ -92,10 +102,11 @@ pub fn exp2(exponent: f32) -> f32 {
     if exponent < -126.0 {
         return 0.0;
     }
-    let whole = exponent as i32;
-    // In [-1, 0], where these coefficients minimise the greatest relative error.
+    let whole = (exponent - 0.5) as i32;
+    // In [-0.5, 0.5], where the series of the exponential function converges fast.
     let part = exponent - whole as f32;
-    let power = 1.0 + part * (0.693_147_2 + part * (0.240_226_5 + part * (0.055_504_11 + part * (0.009_618_129 + part * 0.001_333_355_8))));
+    let power =
+        1.0 + part * (0.693_147_2 + part * (0.240_226_5 + part * (0.055_504_11 + part * (0.009_618_129 + part * 0.001_333_355_8))));
     power * f32::from_bits(((whole + 127) as u32) << 23)
 }
 
@@ -148,9 +159,9 @@ mod tests {
         assert_eq!(rates.log_rate(requested, 10), rates.log_rate(other, 10));
         rates.learn(&[(requested, 10), (other, 10)], 0.1);
         // Both had half of the rates. The cell of the frequency and the age is the same for both, and stays as it was.
-        assert_eq!(rates.log_rate(requested, 10) - Rates::new().log_rate(requested, 10), 0.05);
-        let difference = || rates.log_rate(requested, 10) - rates.log_rate(other, 10);
-        assert!((difference() - 0.1).abs() < 1e-6, "{}", difference());
+        let change = rates.log_rate(requested, 10) - Rates::new().log_rate(requested, 10);
+        let difference = rates.log_rate(requested, 10) - rates.log_rate(other, 10);
+        assert!((change - 0.05).abs() < 1e-6 && (difference - 0.1).abs() < 1e-6, "{change} {difference}");
         // The requests for each converge to three to one.
         for _ in 0..2000 {
             (0..3).for_each(|_| rates.learn(&[(requested, 10), (other, 10)], 0.05));

@@ -162,6 +162,12 @@ mod tests {
         assert_eq!(spec.origin, PolicyOrigin::BuiltIn("lru".into()));
         assert_eq!(spec.options, [("a".into(), "1".into()), ("b".into(), "x=y:z".into())]);
         assert_eq!(spec.to_string(), "lru:a=1,b=x=y:z");
+        let spec: PolicySpec = "gdsf:cost=linear:1".parse().unwrap();
+        assert_eq!(
+            (&spec.origin, &spec.options[..]),
+            (&PolicyOrigin::BuiltIn("gdsf".into()), &[("cost".into(), "linear:1".into())][..])
+        );
+        assert_eq!(spec.to_string(), "gdsf:cost=linear:1");
         assert_eq!("lru".parse(), Ok(PolicySpec::default()));
     }
 
