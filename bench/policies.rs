@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use media_cache::policy::{Access, Entry, Event, Placement, PolicyEngine, PolicyFault, PolicyLimits, PolicySpec};
 use media_cache_policy_gdsf::Gdsf;
+use media_cache_policy_hazard::Hazard;
 use media_cache_policy_lru::Lru;
 use media_cache_policy_s3_fifo::S3Fifo;
 use media_cache_policy_sdk as sdk;
@@ -85,7 +86,8 @@ fn main() -> anyhow::Result<()> {
     compare::<Sieve>(&engine, &trace)?;
     compare::<S3Fifo>(&engine, &trace)?;
     compare::<Gdsf>(&engine, &trace)?;
-    compare::<WTinyLfu>(&engine, &trace)
+    compare::<WTinyLfu>(&engine, &trace)?;
+    compare::<Hazard>(&engine, &trace)
 }
 
 fn compare<A: sdk::Algorithm>(engine: &PolicyEngine, trace: &Trace) -> anyhow::Result<()> {

@@ -61,7 +61,7 @@ async fn policies_endpoint_and_command_list_the_built_in_policies() {
     let listed = service.get("/policies").await.json();
     let names: Vec<&str> = listed["policies"].as_array().unwrap().iter().map(|policy| policy["name"].as_str().unwrap()).collect();
     assert_eq!(names, embedded::policy_names());
-    assert_eq!(policy(&service).await["options"], json!({ "beta": "0.5" }));
+    assert_eq!(policy(&service).await["options"], json!({ "beta": "0.5", "cost": "1" }));
     let said = command(&service, &["list"]).await.succeeded_text();
     let marked: Vec<&str> = said.lines().filter(|line| line.starts_with("* ")).collect();
     assert!(marked.len() == 1 && marked[0].starts_with("* gdsf") && said.contains("beta=0"), "{said}");
@@ -76,14 +76,18 @@ async fn policy_is_swapped_by_name_with_options_and_rolled_back() {
     let put = put_policy(&service, "?name=gdsf&beta=0.75", b"").await;
     assert_eq!(put.status, 200, "{}", put.text());
     let gdsf = put.json();
-    assert_eq!((&gdsf["name"], &gdsf["options"]), (&json!("gdsf"), &json!({ "beta": "0.75" })));
+    assert_eq!((&gdsf["name"], &gdsf["options"]), (&json!("gdsf"), &json!({ "beta": "0.75", "cost": "1" })));
     assert_eq!((&gdsf["swaps"], &gdsf["previous"]), (&json!(1), &json!("lru")));
     service.media(&picture).await.is("hit");
     assert_eq!(put_policy(&service, "?name=gdsf&beta=0.75", b"").await.json()["previous"], "lru", "the same swap again");
     let back = roll_back(&service).await.json();
     assert_eq!((&back["name"], &back["swaps"], &back["previous"]), (&json!("lru"), &json!(3), &json!("gdsf:beta=0.75")));
     let again = roll_back(&service).await.json();
-    assert_eq!((&again["name"], &again["options"]), (&json!("gdsf"), &json!({ "beta": "0.75" })), "the options are restored, too");
+    assert_eq!(
+        (&again["name"], &again["options"]),
+        (&json!("gdsf"), &json!({ "beta": "0.75", "cost": "1" })),
+        "the options are restored, too"
+    );
     service.media(&picture).await.is("hit");
     assert_eq!(origin.total_requests(), 1);
 }
@@ -152,7 +156,7 @@ async fn selected_built_in_policy_survives_a_restart() {
     service.stop().await;
     let service = dir.serve().await;
     let chosen = policy(&service).await;
-    assert_eq!((&chosen["name"], &chosen["options"]), (&json!("gdsf"), &json!({ "beta": "1" })));
+    assert_eq!((&chosen["name"], &chosen["options"]), (&json!("gdsf"), &json!({ "beta": "1", "cost": "1" })));
     service.stop().await;
     let service = dir.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(policy(&service).await["name"], "sieve", "--policy takes precedence over the remembered policy");

@@ -153,7 +153,7 @@ async fn policy_and_refresh_commands_attach_to_the_service_of_the_directory() {
     let listed = dir.run(&["policy", "list"]).await.succeeded_text();
     assert!(listed.contains("* lru") && listed.contains("  sieve"), "{listed}");
     let said = dir.run(&["policy", "swap", "gdsf:beta=0.5"]).await.succeeded_text();
-    assert!(said.contains("gdsf 0.1.0 (beta=0.5) is active"), "{said}");
+    assert!(said.contains("gdsf 0.1.0 (beta=0.5, cost=1) is active"), "{said}");
     assert!(dir.run(&["policy", "show"]).await.succeeded_text().contains("beta = 0.5"));
     let said = dir.run(&["policy", "swap", "gdsf:beta=7"]).await.failed();
     assert!(said.contains("beta"), "{said}");

@@ -35,7 +35,7 @@ fn json_has_a_row_for_each_policy_at_each_capacity() {
     let column = |name: &str| rows.iter().map(|row| row[name].clone()).collect::<Vec<_>>();
     assert_eq!(column("policy"), ["gdsf", "lru", "gdsf", "lru"]);
     assert_eq!(column("capacity"), [4096, 4096, 60_000, 60_000]);
-    assert_eq!(rows[0]["options"], serde_json::json!({ "beta": "0.75" }));
+    assert_eq!(rows[0]["options"], serde_json::json!({ "beta": "0.75", "cost": "1" }));
     assert_eq!(rows[1]["options"], serde_json::json!({}));
     let mut names: Vec<_> = rows[0].as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();
@@ -49,7 +49,7 @@ fn json_has_a_row_for_each_policy_at_each_capacity() {
 #[test]
 fn options_that_are_not_set_are_listed_with_their_defaults() {
     let rows = complete_rows(simulate_input(&["--json", "--capacity", "4KiB", "--policy", "gdsf", "-"], trace().as_bytes()));
-    assert_eq!(rows[0]["options"], serde_json::json!({ "beta": "0" }));
+    assert_eq!(rows[0]["options"], serde_json::json!({ "beta": "0", "cost": "1" }));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod command_errors;
 mod counts;
 mod exhaustive;
 mod generated;
+mod hazard;
 mod objective;
 mod oracles;
 mod process;
