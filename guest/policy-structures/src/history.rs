@@ -385,7 +385,7 @@ mod tests {
             let (id, queue) = ((random >> 8) % 2000, (random >> 32) as u16 % 300);
             if let Some(at) = history.entry(id) {
                 queues.values_mut().for_each(|queue| queue.retain(|other| *other != id));
-                if random % 2 == 0 {
+                if random.is_multiple_of(2) {
                     history.evict(at);
                     ghosts.push_back(id);
                 } else {
