@@ -2,6 +2,8 @@
 //!
 //! Only operations that IEEE 754 defines exactly are used, so every platform computes the same rates.
 
+use std::f32::consts::LN_2;
+
 /// Classes of sizes, in octaves.
 const SIZES: usize = 64;
 /// Classes of frequencies, in octaves.
@@ -106,7 +108,7 @@ pub fn exp2(exponent: f32) -> f32 {
     // In [-0.5, 0.5], where the series of the exponential function converges fast.
     let part = exponent - whole as f32;
     let power =
-        1.0 + part * (0.693_147_2 + part * (0.240_226_5 + part * (0.055_504_11 + part * (0.009_618_129 + part * 0.001_333_355_8))));
+        1.0 + part * (LN_2 + part * (0.240_226_5 + part * (0.055_504_11 + part * (0.009_618_129 + part * 0.001_333_355_8))));
     power * f32::from_bits(((whole + 127) as u32) << 23)
 }
 
@@ -118,7 +120,7 @@ pub fn log2(number: f32) -> f32 {
     let mantissa = f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000);
     let ratio = (mantissa - 1.0) / (mantissa + 1.0);
     let square = ratio * ratio;
-    exponent as f32 + ratio * (2.885_390_1 + square * (0.961_796_7 + square * (0.577_078 + square * 0.412_198_6)))
+    exponent as f32 + ratio * (2.885_39 + square * (0.961_796_7 + square * (0.577_078 + square * 0.412_198_6)))
 }
 
 #[cfg(test)]
