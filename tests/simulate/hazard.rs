@@ -63,10 +63,12 @@ fn popular(random: &mut Random, objects: u64, skew: i32) -> u64 {
 
 /// A kind of traffic: the key of a request by its number.
 type Pattern = Box<dyn FnMut(&mut Random, u64) -> u64>;
+/// A name, and what starts the traffic.
+type NamedPattern = (&'static str, fn() -> Pattern);
 
 #[test]
 fn learned_rates_miss_at_most_a_hundredth_more_than_lru_and_sieve_with_equal_sizes() {
-    let patterns: [(&str, fn() -> Pattern); 5] = [
+    let patterns: [NamedPattern; 5] = [
         ("skewed", || Box::new(|random, _| popular(random, 5000, 4))),
         ("skewed, with scans", || Box::new(|random, at| if at % 4000 < 500 { 10_000 + at } else { popular(random, 5000, 4) })),
         ("skewed, with churn", || Box::new(|random, at| popular(random, 5000, 4) + at / 20)),
