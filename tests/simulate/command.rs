@@ -120,6 +120,18 @@ fn table_has_aligned_columns_and_a_line_for_each_policy_and_capacity() {
 }
 
 #[test]
+fn objective_adds_a_column_and_a_field_with_its_value() {
+    let trace = "0,a,1000,30\n1,b,2000,50,1\n2,a,1000\n3,c,3000\n";
+    let arguments = ["--capacity", "1MiB", "--policy", "lru", "--objective", "requests=1,bytes=1KB,wait=10ms"];
+    let rows = complete_rows(simulate_input(&[&arguments[..], &["--json", "-"]].concat(), trace.as_bytes()));
+    // 3 requests, 6 KB, and 30 + 2 * 50 ms.
+    assert_eq!((&rows[0]["objective"], &rows[0]["missed_wait"]), (&(3.0 + 6.0 + 13.0).into(), &130.into()));
+    let table = simulate_input(&[&arguments[..], &["--bound", "-"]].concat(), trace.as_bytes()).succeeded_silently();
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[0].ends_with("  TIME/REQUEST  OBJECTIVE") && lines[1].ends_with("      5.500"), "{table}");
+}
+
+#[test]
 fn curves_are_drawn_as_svg_with_a_line_for_each_policy() {
     let (directory, trace) = on_disk();
     let plot = directory.path().join("curves.svg");

@@ -51,6 +51,29 @@ fn error_for_a_trace_that_cannot_be_read_names_it() {
 }
 
 #[test]
+fn error_for_an_optional_field_says_what_is_valid() {
+    for (line, expected) in [
+        ("0,a,1,soon", "\"soon\" is not a cost: it must be a whole number of milliseconds, at most 4294967295, or empty"),
+        ("0,a,1,,-1", "\"-1\" is not a number of waiters: it must be a whole number, at most 4294967295, or empty"),
+        ("0,a,1,,,png", "\"png\" is not a kind of media: it must be image, animation, video, audio or other, or empty"),
+    ] {
+        let said = complaint(&[], &format!("{line}\n"));
+        assert!(said.starts_with(&format!("media-cache: cannot replay -: line 1: {expected}; a line is")), "{said}");
+    }
+}
+
+#[test]
+fn objective_must_be_valid_and_possible() {
+    let said = simulate(&["--objective", "bytes=20", "-"]).failed_with(2);
+    assert!(said.contains("\"20\" is not a valid amount of bytes: give a number with a unit"), "{said}");
+    let said = complaint(&["--objective", "wait"], LINES);
+    assert_eq!(
+        said,
+        "media-cache: the objective counts waiting, but the trace has no costs, which are the fourth field of a line\n"
+    );
+}
+
+#[test]
 fn error_for_an_unknown_policy_lists_the_policies() {
     let said = simulate(&["--policy", "lfu", "-"]).failed_with(2);
     assert!(said.contains("there is no policy \"lfu\"") && said.contains(&embedded::policy_names().join(", ")), "{said}");
