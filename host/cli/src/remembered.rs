@@ -48,7 +48,7 @@ impl Remembered {
     /// The selections stored in the directory.
     pub fn new(storage: &Storage) -> Self {
         Self {
-            policy: RememberedPolicy::new(storage.dir(), storage.policy.clone()),
+            policy: RememberedPolicy::new(storage.dir(), storage.policy.configured()),
             component: RememberedComponent::new(storage.dir(), storage.component()),
         }
     }

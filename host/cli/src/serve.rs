@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 use futures::future::join_all;
+use media_cache::policy::RequestObserver;
 use media_cache::{
     Builder, CacheComponent, DirectoryLock, Engine, LockError, MediaCache, OpenError, PolicySpec, PreparedCache, Spool,
 };
@@ -42,10 +43,12 @@ use crate::metrics::MetricsOptions;
 use crate::notify::{Notifier, runs_tasks};
 use crate::open_file_limit::allowed_files;
 use crate::policy::{CompileLimits, LimitedSuite};
+use crate::policy_option::PolicyOption;
 use crate::reload::{ReloadableOptions, ReloadableParts, Reloader};
 use crate::remembered::{Components, Remembered, StartComponent};
 use crate::replaceable_downloader::ReplaceableDownloader;
 use crate::sandbox::Sandbox;
+use crate::shadows::{RunningShadows, ShadowPolicies};
 use crate::shutdown::Running;
 use crate::shutdown_times::ShutdownTimes;
 use crate::signals::Signals;
@@ -80,6 +83,8 @@ pub struct Serve {
     #[command(flatten)]
     listeners: Listeners,
     #[command(flatten)]
+    shadows: ShadowPolicies,
+    #[command(flatten)]
     sandbox: Sandbox,
     #[command(flatten)]
     compile_limits: CompileLimits,
@@ -107,6 +112,8 @@ struct Shared<'a> {
     spool: &'a Arc<Spool>,
     metrics: &'a Metrics,
     request_log: &'a SharedRequestLog,
+    /// Observes the requests to the cache.
+    observer: Option<Arc<dyn RequestObserver>>,
 }
 
 impl Serve {
@@ -161,15 +168,17 @@ impl Serve {
         let downloader = downloader.map_err(|_| anyhow::anyhow!("cannot set up the downloader"))??;
         let downloader = ReplaceableDownloader::new(Arc::new(downloader));
         let request_log = SharedRequestLog::from(self.logging.of_requests());
+        let components = components?;
+        let shadows = self.shadows.start(components.engine.policies(), self.storage.policy == PolicyOption::Auto)?;
         let shared = Shared {
             files,
+            observer: shadows.as_ref().map(RunningShadows::observer),
             downloader: &downloader,
             limiter: &limiter,
             spool: &spool,
             metrics: &metrics,
             request_log: &request_log,
         };
-        let components = components?;
         // If the options cannot be used, that is found out before the directory is taken from another process.
         if remembered.policy.recall().is_none() && is_locked(self.storage.dir()) {
             self.try_out(files.entries).await?;
@@ -218,7 +227,7 @@ impl Serve {
             pseudonym: Some(pseudonym),
             metrics,
             request_log,
-            shadows: None,
+            shadows: shadows.as_ref().map(RunningShadows::report),
             policy_check: Some(Arc::new(LimitedSuite::new(self.sandbox.limits()))),
         };
         let service = Service::new(loading, self.ingest.max_body_bytes(), extras);
@@ -252,6 +261,9 @@ impl Serve {
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, policy = policy.as_str(), "serving");
         small_directory::wait_until_loaded(&cache).await;
         loaded.send_replace(Some(cache.clone()));
+        if let Some(shadows) = shadows {
+            tokio::spawn(shadows.follow(service, cache.clone()));
+        }
         notifier.status(format!("serving on http://{address}")).await;
         tokio::spawn(allocator::tick());
 
@@ -312,7 +324,7 @@ impl Serve {
                 self.storage.policy
             );
         }
-        let cache = prepare_with(&self.storage.policy)?;
+        let cache = prepare_with(&self.storage.policy.start())?;
         tracing::info!("the policy is {}", self.storage.policy);
         Ok(cache)
     }
@@ -328,6 +340,10 @@ impl Serve {
             Logged::new(Arc::new(shared.downloader.clone()), shared.request_log.clone()).with_limiter(shared.limiter.clone());
         let builder = self.configure(engine, component.component.clone(), policy, shared.files.entries)?;
         let builder = builder.spool(shared.spool.clone());
+        let builder = match &shared.observer {
+            Some(observer) => builder.request_observer(observer.clone()),
+            None => builder,
+        };
         let builder = component.configure(builder);
         let builder = builder.downloader(shared.metrics.measured(Arc::new(downloader)));
         let transcoder = Logged::new(self.ingest.transcoder(), shared.request_log.clone());
@@ -356,9 +372,10 @@ impl Serve {
         let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
         let files = self.file_budget();
         let converter = self.ingest.check_converter().await.err();
+        let shadows = engine().ok().and_then(|engine| self.shadows.problem(engine.policies()));
         let cache = self.try_out(files.as_ref().map_or(0, |files| files.entries)).await.err();
         let mut problems = self.listeners.problems(&self.listen).await;
-        problems.extend([directory, disk_space, trace, files.err(), converter, cache].into_iter().flatten());
+        problems.extend([directory, disk_space, trace, files.err(), converter, shadows, cache].into_iter().flatten());
         problems
     }
 
@@ -376,7 +393,7 @@ impl Serve {
         )?;
         let engine = engine()?;
         let component = engine.cache(&self.storage.component())?;
-        let cache = self.configure(engine, component, &self.storage.policy, max_open_files)?.downloader(downloader);
+        let cache = self.configure(engine, component, &self.storage.policy.start(), max_open_files)?.downloader(downloader);
         let cache = cache.shared_transcoder(self.ingest.transcoder()).directory(empty.path()).open().await?;
         Ok(cache.close().await?)
     }

@@ -18,6 +18,7 @@ use crate::config::Settings;
 use crate::directory::CacheDirectory;
 use crate::engine::engine;
 use crate::key_rules::KeyRuleOptions;
+use crate::policy_option::PolicyOption;
 use crate::progress;
 use crate::service_option::ServiceOption;
 use crate::used_cache::UsedCache;
@@ -37,9 +38,10 @@ pub struct Storage {
     /// The cache component to use instead of the built-in one
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
-    /// The eviction policy: a name or a component file, with options, such as `gdsf:beta=0.75`
+    /// The eviction policy: a name or a component file, with options, such as `gdsf:beta=0.75`, or `auto`: a service then begins with LRU
+    /// and switches when its shadow policies show that another one is better
     #[arg(long, value_name = "POLICY", default_value_t, help_heading = "Eviction policy")]
-    pub policy: PolicySpec,
+    pub policy: PolicyOption,
     #[command(flatten)]
     key_rules: KeyRuleOptions,
 }
@@ -70,9 +72,9 @@ impl Storage {
         let engine = engine()?;
         let component = engine.cache(&self.component())?;
         // As a service would at its next start.
-        let selected = RememberedPolicy::new(self.dir(), self.policy.clone()).recall();
+        let selected = RememberedPolicy::new(self.dir(), self.policy.configured()).recall();
         let selected = selected.filter(|policy| policy.compile(engine.policies()).is_ok());
-        self.builder_with(engine, component, max_size_mb, selected.as_ref().unwrap_or(&self.policy))
+        self.builder_with(engine, component, max_size_mb, &selected.unwrap_or_else(|| self.policy.start()))
     }
 
     /// The configured cache component.

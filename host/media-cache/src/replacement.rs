@@ -12,7 +12,7 @@ use crate::component::remembered::RememberedComponent;
 use crate::component::swap_error::ComponentSwapError;
 use crate::policy::RememberedPolicy;
 use crate::policy::record::{PolicyStatus, PolicyTotals, Record};
-use crate::policy::spec::PolicyChoice;
+use crate::policy::spec::{PolicyChoice, PolicySpec};
 use crate::policy::swap_error::SwapError;
 use crate::request::Request;
 
@@ -21,6 +21,12 @@ impl MediaCache {
     #[must_use]
     pub fn policy(&self) -> PolicyStatus {
         self.0.swapper.record.status()
+    }
+
+    /// The active policy, with the options that were given.
+    #[must_use]
+    pub fn policy_spec(&self) -> PolicySpec {
+        self.0.swapper.record.choice().spec()
     }
 
     /// Totals over all policies since the cache was opened, including replaced ones.

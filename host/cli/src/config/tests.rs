@@ -35,8 +35,11 @@ const VALUES: &[(&str, [&str; 3])] = &[
     ("min-free", ["2GiB", "5%", "500000"]),
     ("metrics-host", ["example.com", "*.example.com,example.org", "example.net"]),
     ("origin-header", ["User-Agent: a", "example.org=Referer: https://example.org/", "Accept: image/png"]),
+    ("objective", ["bytes", "wait", "requests=1,bytes=20KB"]),
     ("policy", ["sieve", "gdsf:beta=0.5", "w-tinylfu:window=10"]),
     ("record-trace", ["a.csv", "b.csv", "c.csv"]),
+    ("shadow", ["lru", "lru\ngdsf:beta=0.5", "none"]),
+    ("shadow-memory-mb", ["32", "64", "100"]),
     ("signing-key-file", ["a", "b,c", "d"]),
     ("spool-dir", ["a", "b", "c"]),
     ("via", ["a", "b", "c"]),
@@ -217,7 +220,7 @@ fn option_definitions_are_consistent() {
     for (name, option, kind) in options(service(&program())) {
         if matches!(kind, Kind::List(_)) {
             // Headers contain commas.
-            let delimiter = if name == "origin-header" { '\n' } else { ',' };
+            let delimiter = if ["origin-header", "shadow"].contains(&name) { '\n' } else { ',' };
             let message = format!("--{name} is a list, so a variable must be able to hold several values");
             assert_eq!(option.get_value_delimiter(), Some(delimiter), "{message}");
         }

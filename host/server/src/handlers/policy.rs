@@ -72,8 +72,7 @@ pub(crate) async fn roll_back(State(service): State<Service>, uri: Uri) -> Resul
     swap(service, cache, None, None, lock).await
 }
 
-/// Replaces the active policy with `choice`, or with the previous one if it is `None`, and saves the selection for the next start. The swap
-/// is completed even if the client disconnects.
+/// Replaces the active policy with `choice`, or with the previous one if it is `None`. The response is the new status.
 async fn swap(
     service: Service,
     cache: MediaCache,
@@ -81,6 +80,18 @@ async fn swap(
     upload: Option<Bytes>,
     lock: OwnedMutexGuard<()>,
 ) -> Result<Response, Problem> {
+    Ok(Json(policy_document(&complete_swap(service, cache, choice, upload, lock).await?)).into_response())
+}
+
+/// Replaces the active policy with `choice`, or with the previous one if it is `None`, and saves the selection for the next start. The swap
+/// is completed even if the caller disconnects.
+async fn complete_swap(
+    service: Service,
+    cache: MediaCache,
+    choice: Option<PolicyChoice>,
+    upload: Option<Bytes>,
+    lock: OwnedMutexGuard<()>,
+) -> Result<PolicyStatus, SwapError> {
     let swap = async move {
         service.dashboard().observe_policy(&cache.policy(), None);
         let cause = if choice.is_some() { Cause::Swap } else { Cause::Rollback };
@@ -96,8 +107,18 @@ async fn swap(
         drop(lock);
         Ok(swapped)
     };
-    let swapped = tokio::spawn(swap).await.unwrap_or(Err(SwapError::Interrupted));
-    Ok(Json(policy_document(&swapped?)).into_response())
+    tokio::spawn(swap).await.unwrap_or(Err(SwapError::Interrupted))
+}
+
+impl Service {
+    /// Replaces the active policy with a compiled one, and saves the selection for the next start, as `PUT /policy` does.
+    ///
+    /// # Errors
+    /// The policy cannot take over, or another swap is in progress.
+    pub async fn swap_policy(&self, cache: &MediaCache, choice: PolicyChoice) -> Result<PolicyStatus, SwapError> {
+        let lock = self.lock_swap()?;
+        complete_swap(self.clone(), cache.clone(), Some(choice), None, lock).await
+    }
 }
 
 /// Names and values of options.

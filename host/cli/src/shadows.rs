@@ -1,0 +1,155 @@
+//! The shadow policies of a service.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use media_cache::policy::{PolicyChoice, PolicyEngine, PolicyInstance, PolicyLimits, RequestObserver};
+use media_cache::{MediaCache, PolicySpec, embedded};
+use media_cache_server::{Service, ShadowReport};
+use media_cache_shadows::{Progress, ShadowOptions, Shadows};
+use media_cache_simulator::Objective;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::storage::MIB;
+
+/// The value of `--shadow` for none.
+const NONE: &str = "none";
+
+/// The options of built-in policies that make them useful as shadows, if they are not the defaults.
+const RECOMMENDED: &[(&str, &str)] = &[("gdsf", "gdsf:beta=0.5")];
+
+/// The shadow policies of a service.
+#[derive(Args)]
+#[command(next_help_heading = "Shadow policies")]
+pub struct ShadowPolicies {
+    /// A policy to compare with the active one while the service runs: a name or a component file, with options; may be repeated. `none`
+    /// for no comparison [default: all built-in policies, gdsf with beta=0.5]
+    #[arg(long, value_name = "POLICY", value_delimiter = '\n')]
+    shadow: Vec<String>,
+    /// What to minimise: `requests` (misses), `bytes` (of the misses), `wait` (time that clients wait for misses), or weights such as
+    /// `requests=1,bytes=20KB`
+    #[arg(long, value_name = "OBJECTIVE", default_value_t)]
+    objective: Objective,
+    /// The memory that the comparison may use, in MiB; with less, it samples more sparsely
+    #[arg(long, value_name = "MB", default_value_t = 64, value_parser = clap::value_parser!(u64).range(32..=65536))]
+    shadow_memory_mb: u64,
+    /// The share of one processor core that the comparison may use, in per cent; with less, it samples more sparsely
+    #[arg(long, value_name = "PERCENT", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=100))]
+    shadow_cpu_percent: u64,
+    /// The least duration of the windows in which misses are compared, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86400))]
+    shadow_window_seconds: u64,
+}
+
+/// Running shadows, for a cache that may not have been opened yet.
+pub struct RunningShadows {
+    shadows: Arc<Shadows>,
+    cache: Arc<OnceLock<MediaCache>>,
+    decisions: mpsc::UnboundedReceiver<String>,
+    policies: Vec<PolicyChoice>,
+}
+
+impl ShadowPolicies {
+    /// Starts the shadows. `None` if there are none. `engine` runs and compiles them.
+    ///
+    /// # Errors
+    /// A policy cannot be used.
+    pub fn start(&self, engine: &PolicyEngine, is_automatic: bool) -> anyhow::Result<Option<RunningShadows>> {
+        let policies = self.choices(engine)?;
+        anyhow::ensure!(
+            !is_automatic || !policies.is_empty(),
+            "--policy auto needs shadow policies, but there are none (--shadow none)"
+        );
+        if policies.is_empty() {
+            return Ok(None);
+        }
+        let options = ShadowOptions {
+            objective: self.objective,
+            is_automatic,
+            memory_bytes: self.shadow_memory_mb * MIB,
+            cpu_share: self.shadow_cpu_percent as f64 / 100.0,
+            min_window: Duration::from_secs(self.shadow_window_seconds),
+            ..ShadowOptions::new(policies.clone())
+        };
+        let (sender, decisions) = mpsc::unbounded_channel();
+        let cache = Arc::new(OnceLock::<MediaCache>::new());
+        let of_active = cache.clone();
+        let active = Arc::new(move || of_active.get().map_or_else(String::new, |cache| cache.policy_spec().to_string()));
+        // If the service stops, nothing is switched any more.
+        let decide = Box::new(move |progress: &Progress| {
+            let _ = progress.switch_to.clone().map(|policy| sender.send(policy));
+        });
+        let shadows = Shadows::start(engine.clone(), options, active, decide).context("cannot start the shadow policies")?;
+        Ok(Some(RunningShadows { shadows: Arc::new(shadows), cache, decisions, policies }))
+    }
+
+    /// The policies, compiled, and with valid options.
+    fn choices(&self, engine: &PolicyEngine) -> anyhow::Result<Vec<PolicyChoice>> {
+        let choose = |text: &str| -> anyhow::Result<PolicyChoice> {
+            let spec: PolicySpec = text.parse().with_context(|| format!("--shadow {text}"))?;
+            let choice = spec.choose(engine).with_context(|| format!("--shadow {text}"))?;
+            let created = || PolicyInstance::new(engine, &choice.component, PolicyLimits::default())?.create(MIB, &choice.options);
+            created().with_context(|| format!("--shadow {text}"))?;
+            Ok(choice)
+        };
+        match &self.shadow[..] {
+            [none] if none == NONE => Ok(Vec::new()),
+            [] => embedded::policy_names().into_iter().map(|name| choose(recommended(name))).collect(),
+            policies => policies.iter().map(|policy| choose(policy)).collect(),
+        }
+    }
+
+    /// Why the shadows cannot be used.
+    pub fn problem(&self, engine: &PolicyEngine) -> Option<anyhow::Error> {
+        self.choices(engine).err()
+    }
+}
+
+/// A built-in policy with the options that make it useful as a shadow.
+fn recommended(name: &str) -> &str {
+    RECOMMENDED.iter().find(|(known, _)| *known == name).map_or(name, |(_, policy)| policy)
+}
+
+impl RunningShadows {
+    /// The observer of the cache's requests.
+    pub fn observer(&self) -> Arc<dyn RequestObserver> {
+        self.shadows.observer()
+    }
+
+    /// The report for the service.
+    pub fn report(&self) -> Arc<dyn ShadowReport> {
+        Arc::new(Reported(self.shadows.clone()))
+    }
+
+    /// Follows the decisions of the shadows once the cache has been opened, until the cache is closed.
+    pub async fn follow(mut self, service: Service, cache: MediaCache) {
+        if self.cache.set(cache.clone()).is_err() {
+            return;
+        }
+        loop {
+            let policy = tokio::select! {
+                Some(policy) = self.decisions.recv() => policy,
+                () = cache.closed() => return,
+            };
+            let before = cache.policy_spec().to_string();
+            match self.policies.iter().find(|choice| choice.spec().to_string() == policy) {
+                None => tracing::error!("cannot switch the policy from {before} to {policy}: it is not a shadow policy"),
+                Some(choice) => match service.swap_policy(&cache, choice.clone()).await {
+                    Ok(_) => tracing::info!("switched the policy from {before} to {policy}, as the shadow policies advise"),
+                    Err(error) => tracing::error!("cannot switch the policy from {before} to {policy}: {error}"),
+                },
+            }
+        }
+    }
+}
+
+struct Reported(Arc<Shadows>);
+
+impl ShadowReport for Reported {
+    fn document(&self) -> Value {
+        serde_json::to_value(&*self.0.report()).unwrap_or_default()
+    }
+}
