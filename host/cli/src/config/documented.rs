@@ -10,7 +10,7 @@ use crate::config::reloadable::RELOADABLE;
 use crate::config::resolve::service;
 
 /// The units of numbers, by the names of their values in help texts.
-const UNITS: [(&str, &str); 9] = [
+const UNITS: [(&str, &str); 10] = [
     ("BYTES", "bytes"),
     ("BYTES/S", "bytes per second"),
     ("KB", "KiB"),
@@ -18,6 +18,7 @@ const UNITS: [(&str, &str); 9] = [
     ("MILLIONS", "millions of pixels"),
     ("MS", "milliseconds"),
     ("N", "number"),
+    ("PERCENT", "per cent"),
     ("PIXELS", "pixels"),
     ("SECONDS", "seconds"),
 ];

@@ -38,7 +38,7 @@ const VALUES: &[(&str, [&str; 3])] = &[
     ("objective", ["bytes", "wait", "requests=1,bytes=20KB"]),
     ("policy", ["sieve", "gdsf:beta=0.5", "w-tinylfu:window=10"]),
     ("record-trace", ["a.csv", "b.csv", "c.csv"]),
-    ("shadow", ["lru", "lru\ngdsf:beta=0.5", "none"]),
+    ("shadow", ["lru", "gdsf:beta=0.5", "none"]),
     ("shadow-memory-mb", ["32", "64", "100"]),
     ("signing-key-file", ["a", "b,c", "d"]),
     ("spool-dir", ["a", "b", "c"]),
