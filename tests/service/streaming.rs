@@ -1,5 +1,7 @@
 //! Responses that are sent while a download is in progress.
 
+use std::time::{Duration, Instant};
+
 use http::Method;
 use media_cache_test_support::fed_origin::FedOrigin;
 use media_cache_test_support::http_client::{media_path, send};
@@ -65,6 +67,32 @@ async fn response_begins_before_the_download_has_ended() {
         assert_eq!((&hit.body[..], hit.header("accept-ranges"), hit.header("etag").len()), (&sent[..], "bytes", 66));
         assert_eq!(origin.requests(), 1);
     }
+}
+
+#[tokio::test]
+async fn request_is_recorded_with_the_size_and_the_cost_of_the_whole_body() {
+    let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
+    let trace = dir.path("trace.csv");
+    let service = dir.serve_with(&["--record-trace", trace.to_str().unwrap()]).await;
+    let (url, sent) = (origin.url("/a.png"), picture(50_000));
+    origin.send_head("image/png", None);
+    origin.send(&sent[..20_000]);
+    let mut response = begin(&service, Method::GET, &url).await;
+    read(&mut response, 20_000).await;
+    let (paused, pause) = (Instant::now(), Duration::from_millis(200));
+    while paused.elapsed() < pause {
+        service.stats().await;
+    }
+    origin.send(&sent[20_000..]);
+    origin.close();
+    while soon(response.chunk()).await.unwrap().is_some() {}
+    service.until_stored(1).await;
+    service.stop().await;
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let fields: Vec<&str> = trace.trim_end().split(',').collect();
+    // 13 blocks and the sidecar.
+    assert_eq!((fields.len(), fields[2], fields[4], fields[5]), (6, "57344", "", "image"), "{trace}");
+    assert!(fields[3].parse::<u32>().is_ok_and(|cost| cost >= 200), "{trace}");
 }
 
 #[tokio::test]

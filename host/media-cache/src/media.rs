@@ -123,8 +123,8 @@ impl Media {
         &self.info.validators
     }
 
-    /// How long the fetch of the media took, in milliseconds. 0 if unknown, as for media that was put, or whose body was still arriving
-    /// when it was returned.
+    /// How long the fetch of the media took, in milliseconds. For media that is returned while its body is arriving, the time until then. 0
+    /// if unknown, as for media that was put.
     #[must_use]
     pub fn cost(&self) -> u32 {
         self.info.cost

@@ -146,17 +146,19 @@ impl Service {
         }
     }
 
-    /// Like [`record`](Self::record), for a request that began at this time. If the body is still arriving, the request is recorded once
-    /// it is complete, and its cost is the time until then.
-    pub(crate) fn record_media(&self, cache: &MediaCache, url: &str, media: &Media, began: Instant) {
+    /// Like [`record`](Self::record), for media that was just returned. If its body is still arriving, the request is recorded once it is
+    /// complete, and the time until then is added to the cost.
+    pub(crate) fn record_media(&self, cache: &MediaCache, url: &str, media: &Media) {
         if self.0.extras.recorder.is_none() {
             return;
         }
         let Some(completion) = media.body.completion() else { return self.record(cache, url, media) };
         let (service, key, request) = (self.clone(), cache.key(url).into_owned(), recorded(media, 0));
+        let began = Instant::now();
         tokio::spawn(async move {
             if let (Ok(media_bytes), Some(recorder)) = (completion.wait().await, &service.0.extras.recorder) {
-                let cost = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX).max(1);
+                let rest = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
+                let cost = request.cost.saturating_add(rest);
                 recorder.record(&key, RecordedRequest { media_bytes, cost, ..request });
             }
         });

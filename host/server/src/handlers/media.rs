@@ -1,7 +1,5 @@
 //! `/media`: gets, stores and deletes the media of a URL.
 
-use std::time::Instant;
-
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -33,12 +31,11 @@ pub(crate) async fn get(
 ) -> Result<Response, Problem> {
     let MediaQuery { url, .. } = MediaQuery::of_get(&uri)?;
     let cache = service.cache().await?;
-    let began = Instant::now();
     let media = match caching::only_if_cached(&headers) {
         true => cache.get(&url).await?.ok_or_else(not_stored)?,
         false => cache.get_or_download(&url).await?,
     };
-    service.record_media(&cache, &url, &media, began);
+    service.record_media(&cache, &url, &media);
     respond(&method, version, &headers, media).await
 }
 
