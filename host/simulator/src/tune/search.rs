@@ -29,15 +29,17 @@ pub(crate) struct Search<'d> {
     dimensions: &'d [Dimensions],
     /// The number of trials that are left.
     trials: usize,
-    /// The policies that have been tried, as text.
-    tried: HashSet<String>,
+    /// The policies with their settings that have been tried or rejected, as text.
+    seen: HashSet<String>,
+    /// The number of settings that have been tried.
+    tried: usize,
     /// The best setting of each policy with its value.
     best: Vec<Option<(Point, f64)>>,
 }
 
 impl<'d> Search<'d> {
     pub fn new(dimensions: &'d [Dimensions], trials: usize) -> Self {
-        Self { dimensions, trials, tried: HashSet::new(), best: vec![None; dimensions.len()] }
+        Self { dimensions, trials, seen: HashSet::new(), tried: 0, best: vec![None; dimensions.len()] }
     }
 
     /// The policy with a setting.
@@ -52,9 +54,9 @@ impl<'d> Search<'d> {
         best
     }
 
-    /// The number of different settings that have been tried.
+    /// The number of different settings that have been tried, without those that were rejected.
     pub fn tried(&self) -> usize {
-        self.tried.len()
+        self.tried
     }
 
     /// Tries settings until there are no trials left, or no settings. `evaluate` returns the values of settings, `None` for one that the
@@ -106,32 +108,39 @@ impl<'d> Search<'d> {
         }
     }
 
-    /// Tries those of these settings that have not been tried, as long as there are trials left. Returns whether one of them is the best of
-    /// its policy.
+    /// Tries those of these settings that have not been tried, as long as there are trials left. A setting that the policy rejects does not
+    /// count. Returns whether one of the settings is the best of its policy.
     fn try_all<E>(
         &mut self,
         points: Vec<Point>,
         evaluate: &mut impl FnMut(&Self, &[Point]) -> Result<Vec<Option<f64>>, E>,
     ) -> Result<bool, E> {
-        let mut new = Vec::new();
-        for point in points {
-            if self.trials > 0 && self.tried.insert(self.choice(&point).spec().to_string()) {
-                self.trials -= 1;
-                new.push(point);
-            }
-        }
-        let values = evaluate(self, &new)?;
+        let mut points = points.into_iter();
         let mut is_better = false;
-        for (point, value) in new.into_iter().zip(values) {
-            let best = &mut self.best[point.policy];
-            if let Some(value) = value
-                && best.as_ref().is_none_or(|(_, least)| value < *least)
+        loop {
+            let mut new = Vec::new();
+            while new.len() < self.trials
+                && let Some(point) = points.next()
             {
-                *best = Some((point, value));
-                is_better = true;
+                if self.seen.insert(self.choice(&point).spec().to_string()) {
+                    new.push(point);
+                }
+            }
+            if new.is_empty() {
+                return Ok(is_better);
+            }
+            let values = evaluate(self, &new)?;
+            let accepted = new.into_iter().zip(values).filter_map(|(point, value)| Some((point, value?)));
+            for (point, value) in accepted {
+                self.trials -= 1;
+                self.tried += 1;
+                let best = &mut self.best[point.policy];
+                if best.as_ref().is_none_or(|(_, least)| value < *least) {
+                    *best = Some((point, value));
+                    is_better = true;
+                }
             }
         }
-        Ok(is_better)
     }
 }
 
@@ -172,7 +181,7 @@ mod tests {
             tried.extend(specs.iter().cloned());
             Ok::<_, Infallible>(specs.iter().map(|spec| value(spec)).collect())
         });
-        assert!(run.is_ok() && search.tried() == tried.len());
+        assert!(run.is_ok() && search.tried() == tried.iter().filter(|spec| value(spec).is_some()).count());
         let best = search.best().first().map(|(point, _)| search.choice(point).spec().to_string());
         (tried, best)
     }
@@ -206,6 +215,13 @@ mod tests {
         let (tried, best) = search(&["s3-fifo"], 1000, 0, value);
         assert!(best.unwrap().contains("large=main") && tried.iter().any(|spec| !spec.contains("large")));
         assert_eq!(search(&["s3-fifo"], 10, 0, |_| None).1, None);
+    }
+
+    #[test]
+    fn rejected_settings_do_not_count_as_trials() {
+        let value = |spec: &str| distance(spec).filter(|_| !spec.contains("large=main"));
+        let (tried, _) = search(&["s3-fifo"], 8, 0, value);
+        assert!(tried.len() > 8 && tried.iter().filter(|spec| value(spec).is_some()).count() == 8, "{tried:?}");
     }
 
     #[test]
