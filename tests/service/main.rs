@@ -57,6 +57,7 @@ mod refresh;
 mod reload;
 mod restart;
 mod scrape;
+mod shadows;
 mod shared_directory;
 mod shutdown;
 mod signed;

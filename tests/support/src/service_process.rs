@@ -129,7 +129,7 @@ impl Service {
 
     /// A request for a path, with the token if it needs one.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let is_administration = ["/polic", "/component", "/entries"].iter().any(|prefix| path.starts_with(prefix));
+        let is_administration = ["/polic", "/component", "/entries", "/shadows"].iter().any(|prefix| path.starts_with(prefix));
         let needs_token = is_administration || !matches!(method, Method::GET | Method::HEAD);
         let request = self.anonymous_request(method, path);
         if needs_token { request.bearer_auth(ADMIN_TOKEN) } else { request }
