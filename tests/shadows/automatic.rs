@@ -1,10 +1,10 @@
 //! `--policy auto`: when the policy is switched.
 
-use media_cache_shadows::{AutoState, ShadowOptions, Switch};
+use media_cache_shadows::{AutoState, Decision, ShadowOptions, Switch};
 use media_cache_simulator::{Replay, Sandboxed, Trace};
 use media_cache_test_support::random::Random;
 
-use crate::live::{ENGINE, Live, choose, options};
+use crate::live::{ENGINE, Live, active, choose, options};
 
 const CAPACITY: u64 = 16 << 20;
 
@@ -190,10 +190,10 @@ fn switch_that_does_not_achieve_half_of_its_prediction_is_reverted() {
         live.request(object, size);
         if number % 100 == 0 {
             // The cache says that it has switched, but still decides as before.
-            let switch_to = live.shadows.process(&live.feed, number as u64, &live.active).switch_to;
-            if let Some(policy) = switch_to {
-                live.active.clone_from(&policy);
-                decisions.push(policy);
+            let decision = live.shadows.process(&live.feed, number as u64, &live.active).decision;
+            if let Some(Decision { to, .. }) = decision {
+                live.active = active(&to);
+                decisions.push(to);
             }
         }
     }

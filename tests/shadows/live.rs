@@ -2,8 +2,10 @@
 
 use std::sync::LazyLock;
 
-use media_cache::policy::{ObservedKind, ObservedRequest, PolicyChoice, PolicyEngine, PolicyLimits, PolicySpec, RequestObserver};
-use media_cache_shadows::{Feed, Progress, Report, ShadowOptions, ShadowSet, Used};
+use media_cache::policy::{
+    ObservedKind, ObservedRequest, PolicyChoice, PolicyEngine, PolicyInstance, PolicyLimits, PolicySpec, RequestObserver,
+};
+use media_cache_shadows::{Active, Feed, Progress, Report, ShadowOptions, ShadowSet, Used};
 use media_cache_simulator::{Counts, ObjectRequest, Sandboxed, SimulatedCache};
 
 pub static ENGINE: LazyLock<PolicyEngine> = LazyLock::new(|| PolicyEngine::new().unwrap());
@@ -15,7 +17,7 @@ const PAUSE: u64 = 1;
 pub struct Live {
     pub feed: Feed,
     pub shadows: ShadowSet,
-    pub active: String,
+    pub active: Active,
     cache: SimulatedCache,
     policy: Sandboxed,
     now: u64,
@@ -24,6 +26,13 @@ pub struct Live {
 /// A policy with its options.
 pub fn choose(policy: &str) -> PolicyChoice {
     policy.parse::<PolicySpec>().unwrap().choose(&ENGINE).unwrap()
+}
+
+/// A policy as that of a cache.
+pub fn active(policy: &str) -> Active {
+    let choice = choose(policy);
+    let instance = PolicyInstance::new(&ENGINE, &choice.component, PolicyLimits::default()).unwrap();
+    Active::new(&choice, instance.description())
 }
 
 /// Options for these policies, with windows that have no least duration.
@@ -40,7 +49,7 @@ fn start(policy: &str, capacity: u64) -> Sandboxed {
 impl Live {
     pub fn new(policy: &str, capacity: u64, options: ShadowOptions) -> Self {
         let (cache, shadows) = (SimulatedCache::new(capacity), ShadowSet::new(ENGINE.clone(), options, 0));
-        Self { feed: Feed::default(), shadows, active: policy.into(), cache, policy: start(policy, capacity), now: 0 }
+        Self { feed: Feed::default(), shadows, active: active(policy), cache, policy: start(policy, capacity), now: 0 }
     }
 
     /// Requests an object. Returns whether it is a hit.
@@ -63,18 +72,22 @@ impl Live {
     /// Lets the shadows simulate the requests so far, and follows their decision.
     pub fn process(&mut self) -> Progress {
         let progress = self.shadows.process(&self.feed, self.now, &self.active);
-        if let Some(policy) = &progress.switch_to {
-            self.swap(&policy.clone());
+        if let Some(decision) = &progress.decision {
+            let other_swaps = self.active.other_swaps;
+            self.swap(&decision.to);
+            self.active.other_swaps = other_swaps;
         }
         progress
     }
 
-    /// Swaps the policy.
+    /// Swaps the policy by hand.
     pub fn swap(&mut self, policy: &str) {
         self.policy = start(policy, self.cache.capacity());
         let entries = self.cache.entries();
         self.cache.seed(&mut self.policy, &entries).unwrap();
-        self.active = policy.into();
+        let other_swaps = self.active.other_swaps + 1;
+        self.active = active(policy);
+        self.active.other_swaps = other_swaps;
     }
 
     pub fn counts(&self) -> Counts {

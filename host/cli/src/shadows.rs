@@ -1,5 +1,6 @@
 //! The shadow policies of a service.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use clap::Args;
 use media_cache::policy::{PolicyChoice, PolicyEngine, PolicyInstance, PolicyLimits, RequestObserver};
 use media_cache::{MediaCache, PolicySpec, embedded};
 use media_cache_server::{Service, ShadowReport};
-use media_cache_shadows::{Progress, ShadowOptions, Shadows};
+use media_cache_shadows::{Active, Decision, Progress, ShadowOptions, Shadows};
 use media_cache_simulator::Objective;
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -48,7 +49,8 @@ pub struct ShadowPolicies {
 pub struct RunningShadows {
     shadows: Arc<Shadows>,
     cache: Arc<OnceLock<MediaCache>>,
-    decisions: mpsc::UnboundedReceiver<String>,
+    decisions: mpsc::UnboundedReceiver<Decision>,
+    own_swaps: Arc<AtomicU64>,
     policies: Vec<PolicyChoice>,
 }
 
@@ -77,13 +79,15 @@ impl ShadowPolicies {
         let (sender, decisions) = mpsc::unbounded_channel();
         let cache = Arc::new(OnceLock::<MediaCache>::new());
         let of_active = cache.clone();
-        let active = Arc::new(move || of_active.get().map_or_else(String::new, |cache| cache.policy_spec().to_string()));
+        let own_swaps = Arc::<AtomicU64>::default();
+        let swaps = own_swaps.clone();
+        let active = Arc::new(move || of_active.get().map_or_else(Active::default, |cache| active(cache, &swaps)));
         // If the service stops, nothing is switched any more.
         let decide = Box::new(move |progress: &Progress| {
-            let _ = progress.switch_to.clone().map(|policy| sender.send(policy));
+            let _ = progress.decision.clone().map(|decision| sender.send(decision));
         });
         let shadows = Shadows::start(engine.clone(), options, active, decide).context("cannot start the shadow policies")?;
-        Ok(Some(RunningShadows { shadows: Arc::new(shadows), cache, decisions, policies }))
+        Ok(Some(RunningShadows { shadows: Arc::new(shadows), cache, decisions, own_swaps, policies }))
     }
 
     /// The policies, compiled, and with valid options.
@@ -130,20 +134,43 @@ impl RunningShadows {
             return;
         }
         loop {
-            let policy = tokio::select! {
-                Some(policy) = self.decisions.recv() => policy,
+            let decision = tokio::select! {
+                Some(decision) = self.decisions.recv() => decision,
                 () = cache.closed() => return,
             };
-            let before = cache.policy_spec().to_string();
-            match self.policies.iter().find(|choice| choice.spec().to_string() == policy) {
-                None => tracing::error!("cannot switch the policy from {before} to {policy}: it is not a shadow policy"),
-                Some(choice) => match service.swap_policy(&cache, choice.clone()).await {
-                    Ok(_) => tracing::info!("switched the policy from {before} to {policy}, as the shadow policies advise"),
-                    Err(error) => tracing::error!("cannot switch the policy from {before} to {policy}: {error}"),
-                },
+            if !self.switch(&service, &cache, &decision).await {
+                self.shadows.switch_failed();
             }
         }
     }
+
+    /// Follows a decision, unless the policy has changed since. Returns whether the policy was switched.
+    async fn switch(&self, service: &Service, cache: &MediaCache, Decision { from, to }: &Decision) -> bool {
+        let current = cache.policy_spec().to_string();
+        let Some(choice) = self.policies.iter().find(|choice| choice.spec().to_string() == *to) else { return false };
+        if current != *from {
+            tracing::info!("the policy is not switched from {from} to {to}, because it is {current} by now");
+            return false;
+        }
+        // Counted before the shadows can see the new policy.
+        self.own_swaps.fetch_add(1, Ordering::Relaxed);
+        match service.swap_policy(cache, choice.clone()).await {
+            Ok(_) => tracing::info!("switched the policy from {from} to {to}, as the shadow policies advise"),
+            Err(error) => {
+                self.own_swaps.fetch_sub(1, Ordering::Relaxed);
+                tracing::error!("cannot switch the policy from {from} to {to}: {error}");
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// The policy of a cache. `own_swaps` is how often the shadows have replaced it.
+fn active(cache: &MediaCache, own_swaps: &AtomicU64) -> Active {
+    let status = cache.policy();
+    let other_swaps = status.swaps.saturating_sub(own_swaps.load(Ordering::Relaxed));
+    Active::of_cache(&cache.policy_spec(), &status, other_swaps)
 }
 
 struct Reported(Arc<Shadows>);

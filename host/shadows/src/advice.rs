@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::active::Active;
 use crate::figures::{ratio, value};
 use crate::misses::Misses;
 use crate::options::OWN;
@@ -26,17 +27,27 @@ pub struct Advice {
 
 impl Advice {
     /// The policy with the largest gain in the closed windows, unless its gain may be due to chance.
-    pub(crate) fn of(set: &ShadowSet, active: &str) -> Option<Self> {
+    pub(crate) fn of(set: &ShadowSet, active: &Active) -> Option<Self> {
         let windows = &set.history.windows;
         // Only windows with the current policy say something about it.
-        let current: Vec<_> = windows.iter().rev().take_while(|window| window.active == active).collect();
+        let current: Vec<_> = windows.iter().rev().take_while(|window| window.active.is_same(active)).collect();
+        let misses = |number| Misses::of(current.iter().copied(), number, OWN);
+        // The shadow of the current policy is the better comparison: deletions, for example, cause misses of the cache only.
+        let own = set.shadows.iter().position(|shadow| shadow.active.is_same(active)).map(misses).filter(|own| own.windows > 0);
+        let measure = |sums: &_| value(set, sums);
         let mut best: Option<(usize, f64, f64)> = None;
-        for (number, _) in set.shadows.iter().enumerate().filter(|(_, shadow)| shadow.name != active && shadow.fault().is_none()) {
-            let misses = Misses::of(current.iter().copied(), number, OWN);
-            let gain = misses.gain(|sums| value(set, sums));
-            let live = value(set, &misses.missed_live);
-            let (share, error) = (ratio(gain.value, live), ratio(2.0 * gain.error, live));
-            if share > error && best.is_none_or(|(_, other, _)| share > other) {
+        for (number, shadow) in set.shadows.iter().enumerate() {
+            if shadow.active.is_same(active) || shadow.fault().is_some() {
+                continue;
+            }
+            let other = misses(number);
+            let (gain, total) = match &own {
+                Some(own) if own.windows != other.windows => continue,
+                Some(own) => (own.gain_of(&other, measure), own.estimate(measure).value),
+                None => (other.gain(measure), measure(&other.missed_live)),
+            };
+            let (share, error) = (ratio(gain.value, total), ratio(2.0 * gain.error, total));
+            if share > error && best.is_none_or(|(_, most, _)| share > most) {
                 best = Some((number, share, error));
             }
         }

@@ -13,6 +13,7 @@ use std::collections::{HashMap, VecDeque};
 
 use serde::Serialize;
 
+use crate::active::Active;
 use crate::figures::{ratio, seconds, value};
 use crate::misses::Misses;
 use crate::options::OWN;
@@ -41,12 +42,14 @@ const MAX_SWITCHES: usize = 100;
 #[derive(Debug, Default)]
 pub(crate) struct Auto {
     /// The policy after the last window.
-    active: Option<String>,
+    active: Option<Active>,
     /// The first complete window with the current policy.
     active_from: u64,
-    /// The policy that was decided on last, until it is active.
-    requested: Option<String>,
-    /// Whether somebody else has swapped the policy.
+    /// The policy that was decided on last, until the cache has switched to it.
+    requested: Option<Active>,
+    /// How often somebody else has swapped the policy.
+    other_swaps: u64,
+    /// Whether somebody else has swapped it since the start.
     is_paused: bool,
     /// Whether the last switch is still to be verified.
     is_unverified: bool,
@@ -70,6 +73,23 @@ pub struct Switch {
     pub achieved_gain: Option<f64>,
     /// Whether it was reverted because too little was achieved.
     pub reverted: bool,
+    /// How much of the objective per request the cache lost beyond its own shadow before the switch.
+    #[serde(skip)]
+    excess: f64,
+}
+
+/// A decision to switch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The policy for which this was decided, with its options.
+    pub from: String,
+    /// The policy to switch to.
+    pub to: String,
+}
+
+/// The shadow of a policy, if it has one.
+fn own_shadow(set: &ShadowSet, active: &Active) -> Option<usize> {
+    set.shadows.iter().position(|shadow| shadow.active.is_same(active) && shadow.fault().is_none())
 }
 
 /// The state of the automatic choice.
@@ -97,10 +117,10 @@ pub enum AutoState {
 
 impl Auto {
     /// Decides after a window was closed. Returns the policy to switch to.
-    pub fn decide(&mut self, set: &ShadowSet) -> Option<String> {
+    pub fn decide(&mut self, set: &ShadowSet) -> Option<Decision> {
         let window = set.history.windows.back()?;
         self.follow(window);
-        if self.is_paused {
+        if self.is_paused || self.requested.is_some() {
             return None;
         }
         let since = |first: u64| {
@@ -114,48 +134,65 @@ impl Auto {
         });
         let switch = match reversal {
             Some(reversal) => reversal,
-            None => self.better(set, &since(self.active_from)?, &window.active, window.number)?,
+            None => self.better(set, &since(self.active_from)?, window)?,
         };
-        let to = switch.to.clone();
-        self.requested = Some(to.clone());
+        let decision = Decision { from: window.active.name.clone(), to: switch.to.clone() };
+        self.requested = set.shadows.iter().find(|shadow| shadow.name == switch.to).map(|shadow| shadow.active.clone());
         self.is_unverified = switch.predicted_gain.is_some();
         self.switches.push_back(Switch { at: seconds(window.ended), ..switch });
         if self.switches.len() > MAX_SWITCHES {
             self.switches.pop_front();
         }
-        Some(to)
+        Some(decision)
     }
 
-    pub fn report(&self) -> AutoReport {
+    pub fn report(&self, set: &ShadowSet) -> AutoReport {
+        let has_shadow = self.active.as_ref().is_none_or(|active| own_shadow(set, active).is_some());
         let (state, why) = if self.is_paused {
             (AutoState::Paused, "the policy was swapped by hand, so it is not changed automatically until the service is restarted")
         } else if self.is_unverified {
             (AutoState::CoolingDown, "the gain of the last switch is still being measured")
+        } else if !has_shadow {
+            (AutoState::Watching, "the current policy has no shadow with which the others could be compared; add it with --shadow")
         } else {
             (AutoState::Watching, "no other policy has been clearly better in three windows")
         };
         AutoReport { state, why: why.into(), switches: self.switches.iter().cloned().collect() }
     }
 
+    /// Notes that the cache could not switch to the policy that was decided on. The service has logged why.
+    pub fn switch_failed(&mut self, window: u64) {
+        self.requested = None;
+        self.is_unverified = false;
+        if let Some(failed) = self.switches.back_mut() {
+            failed.reverted = true;
+            let to = failed.to.clone();
+            self.bar(to, window);
+        }
+    }
+
     /// Notices that the policy has changed.
     fn follow(&mut self, window: &Window) {
-        let has_changed = self.active.as_ref().is_some_and(|active| *active != window.active);
-        if has_changed || self.active.is_none() {
+        let active = &window.active;
+        let previous = self.active.replace(active.clone());
+        // While the cache is switching, the count may be too low for a moment.
+        let has_changed = previous.as_ref().is_some_and(|previous| !previous.is_same(active));
+        if has_changed || previous.is_none() {
             self.active_from = window.number + u64::from(has_changed);
         }
-        if has_changed && self.requested.as_ref() != Some(&window.active) {
-            (self.is_paused, self.is_unverified) = (true, false);
-        }
-        if self.requested.take().is_some_and(|requested| requested != window.active) && !has_changed {
-            // The switch has failed. The service has logged why.
+        let is_first = previous.is_none();
+        let is_swapped_by_others = active.other_swaps > self.other_swaps && !is_first;
+        self.other_swaps = active.other_swaps.max(self.other_swaps);
+        if is_swapped_by_others {
+            (self.is_paused, self.is_unverified, self.requested) = (true, false, None);
+        } else if has_changed && self.requested.take_if(|requested| requested.is_same(active)).is_none() {
+            // The policy was disabled because of a fault.
             self.is_unverified = false;
-            if let Some(failed) = self.switches.back_mut() {
-                failed.reverted = true;
-                let to = failed.to.clone();
+            if let Some(last) = self.switches.back_mut() {
+                let to = last.to.clone();
                 self.bar(to, window.number);
             }
         }
-        self.active = Some(window.active.clone());
     }
 
     /// Compares what the last switch has achieved with what was predicted. Returns the reversal if that was too little.
@@ -167,7 +204,8 @@ impl Auto {
             return None;
         }
         let measure = |sums: &_| value(set, sums);
-        let achieved = ratio(-misses.gain(measure).value, misses.estimate(measure).value);
+        let gain = last.excess * measure(&misses.requested) - misses.gain(measure).value;
+        let achieved = ratio(gain, misses.estimate(measure).value);
         last.achieved_gain = Some(achieved);
         let number = windows.last()?.number;
         if last.predicted_gain.is_none_or(|predicted| achieved >= predicted / 2.0) {
@@ -176,18 +214,18 @@ impl Auto {
         last.reverted = true;
         let (from, to) = (last.to.clone(), last.from.clone());
         self.bar(from.clone(), number);
-        Some(Switch { at: 0.0, from, to, predicted_gain: None, achieved_gain: None, reverted: false })
+        Some(Switch { at: 0.0, from, to, predicted_gain: None, achieved_gain: None, reverted: false, excess: 0.0 })
     }
 
     /// The best policy that is clearly better than the current one, which has to have a shadow.
-    fn better(&self, set: &ShadowSet, windows: &[&Window], active: &str, number: u64) -> Option<Switch> {
+    fn better(&self, set: &ShadowSet, windows: &[&Window], last: &Window) -> Option<Switch> {
         let measure = |sums: &_| value(set, sums);
         let misses = |windows: &[&Window], shadow| Misses::of(windows.iter().copied(), shadow, OWN);
-        let current = set.shadows.iter().position(|shadow| shadow.name == active && shadow.fault().is_none())?;
+        let current = own_shadow(set, &last.active)?;
         let stay = misses(windows, current);
         let mut best: Option<(&str, f64, f64)> = None;
         for (at, shadow) in set.shadows.iter().enumerate() {
-            let is_barred = self.barred.get(&shadow.name).is_some_and(|(_, until)| number < *until);
+            let is_barred = self.barred.get(&shadow.name).is_some_and(|(_, until)| last.number < *until);
             if at == current || shadow.fault().is_some() || is_barred {
                 continue;
             }
@@ -207,7 +245,10 @@ impl Auto {
         }
         let (to, _, gain) = best?;
         let predicted_gain = Some(ratio(gain, stay.estimate(measure).value));
-        Some(Switch { at: 0.0, from: active.into(), to: to.into(), predicted_gain, achieved_gain: None, reverted: false })
+        // What the cache misses beyond its own shadow, for example because of deletions.
+        let excess = ratio(stay.gain(measure).value, measure(&stay.requested));
+        let (from, to) = (last.active.name.clone(), to.into());
+        Some(Switch { at: 0.0, from, to, predicted_gain, achieved_gain: None, reverted: false, excess })
     }
 
     fn bar(&mut self, policy: String, number: u64) {

@@ -25,6 +25,8 @@ pub(crate) struct Sampled {
     pub kind: ObservedKind,
     /// Its number among all requests of the batch.
     pub number: u64,
+    /// The number of further requests for the object in the batch that are not passed on.
+    pub repeats: u32,
     pub request: ObjectRequest,
 }
 
@@ -42,6 +44,8 @@ pub(crate) struct Batch {
     pub missed: Sums,
     /// The requests of the sample, in order.
     pub sample: Vec<Sampled>,
+    /// The number of requests of the sample that are missing, because too many waited.
+    pub lost: u64,
 }
 
 impl Batch {
@@ -51,7 +55,7 @@ impl Batch {
     }
 
     /// The memory of the waiting requests and of those that are being simulated, in bytes.
-    pub const MAX_MEMORY_BYTES: u64 = (2 * MAX_WAITING * (size_of::<Sampled>() + size_of::<(u64, u8)>())) as u64;
+    pub const MAX_MEMORY_BYTES: u64 = (2 * MAX_WAITING * (size_of::<Sampled>() + size_of::<(u64, u8, u32)>())) as u64;
 }
 
 /// Receives the requests to the cache, and keeps them until [`ShadowSet::process`](crate::ShadowSet::process) takes them.
@@ -61,8 +65,9 @@ pub struct Feed(Mutex<Waiting>);
 #[derive(Default)]
 struct Waiting {
     batch: Batch,
-    /// The number of requests of each object in the batch, unless every object is in the sample.
-    of_object: HashMap<u64, u8>,
+    /// The number of requests of each object in the batch, and the position of the last one that was passed on, unless every object is in
+    /// the sample.
+    of_object: HashMap<u64, (u8, u32)>,
 }
 
 impl Feed {
@@ -105,10 +110,14 @@ impl Waiting {
         if kind == ObservedKind::Miss {
             self.batch.missed = self.batch.missed.plus(Sums::of(&request), 1.0);
         }
+        if self.batch.sample.len() >= MAX_WAITING && self.batch.rate != self.batch.rate.halved() {
+            self.set_rate(self.batch.rate.halved());
+        }
         if self.batch.sampling().includes(fingerprint, size) && self.is_informative(fingerprint, kind) {
-            self.batch.sample.push(Sampled { kind, number, request });
-            while self.batch.sample.len() >= MAX_WAITING {
-                self.set_rate(self.batch.rate.halved());
+            // Large objects are in every sample, so halving the rate need not be enough.
+            match self.batch.sample.len() < MAX_WAITING {
+                true => self.batch.sample.push(Sampled { kind, number, repeats: 0, request }),
+                false => self.batch.lost += 1,
             }
         }
     }
@@ -118,9 +127,16 @@ impl Waiting {
         if self.batch.rate.is_full() || kind != ObservedKind::Hit {
             return true;
         }
-        let count = self.of_object.entry(fingerprint).or_default();
+        let (count, last) = self.of_object.entry(fingerprint).or_default();
         *count = count.saturating_add(1);
-        *count <= MAX_OF_OBJECT
+        if *count <= MAX_OF_OBJECT {
+            *last = self.batch.sample.len() as u32;
+            return true;
+        }
+        if let Some(last) = self.batch.sample.get_mut(*last as usize) {
+            last.repeats = last.repeats.saturating_add(1);
+        }
+        false
     }
 
     fn set_rate(&mut self, rate: SamplingRate) {
@@ -128,11 +144,12 @@ impl Waiting {
         self.of_object.clear();
         let sampling = self.batch.sampling();
         let sample = std::mem::take(&mut self.batch.sample);
-        let is_kept = |sampled: &Sampled| {
+        for sampled in sample {
             let ObjectRequest { fingerprint, size, .. } = sampled.request;
-            sampling.includes(fingerprint, size) && self.is_informative(fingerprint, sampled.kind)
-        };
-        self.batch.sample = sample.into_iter().filter(is_kept).collect();
+            if sampling.includes(fingerprint, size) && self.is_informative(fingerprint, sampled.kind) {
+                self.batch.sample.push(sampled);
+            }
+        }
     }
 }
 
@@ -143,7 +160,7 @@ mod tests {
     use super::*;
 
     fn observed(kind: ObservedKind, fingerprint: u64) -> ObservedRequest {
-        ObservedRequest { kind, fingerprint, size: 512, at: 5, cost: 10, waiters: 0, media: MediaKind::Image }
+        ObservedRequest { kind, fingerprint, size: 8, at: 5, cost: 10, waiters: 0, media: MediaKind::Image }
     }
 
     #[test]
@@ -153,7 +170,7 @@ mod tests {
         let requests: Vec<_> = (1..).zip(kinds).map(|(fingerprint, kind)| observed(kind, fingerprint)).collect();
         feed.observe(1 << 20, 1, &requests);
         let batch = feed.take();
-        assert_eq!((batch.requested, batch.missed.requests), (Sums { requests: 2.0, bytes: 1024.0, wait: 20.0 }, 1.0));
+        assert_eq!((batch.requested, batch.missed.requests), (Sums { requests: 2.0, bytes: 16.0, wait: 20.0 }, 1.0));
         assert_eq!(batch.sample.iter().map(|sampled| sampled.kind).collect::<Vec<_>>(), kinds);
         assert_eq!(batch.sample.iter().map(|sampled| sampled.number).collect::<Vec<_>>(), [0, 0, 1, 2]);
         let next = feed.take();
@@ -167,9 +184,20 @@ mod tests {
         requests.chunks(100).for_each(|page| feed.observe(1 << 20, 0, page));
         let batch = feed.take();
         assert!(!batch.rate.is_full());
-        let expected: Vec<u64> = (0..3 * MAX_WAITING as u64).filter(|object| batch.rate.includes(*object)).collect();
-        assert_eq!(batch.sample.iter().map(|sampled| sampled.request.fingerprint).collect::<Vec<_>>(), expected);
+        let expected: Vec<u64> = (0..3 * MAX_WAITING as u64).filter(|object| batch.sampling().includes(*object, 8)).collect();
+        assert!(batch.sample.iter().map(|sampled| sampled.request.fingerprint).eq(expected));
         assert_eq!(batch.requested.requests, 3.0 * MAX_WAITING as f64);
+    }
+
+    #[test]
+    fn large_objects_that_are_in_every_sample_are_dropped_and_counted_when_too_many_wait() {
+        let feed = Feed::default();
+        let large = |object| ObservedRequest { size: 1 << 19, ..observed(ObservedKind::Miss, object) };
+        let requests: Vec<_> = (0..2 * MAX_WAITING as u64).map(large).collect();
+        feed.observe(1 << 20, 0, &requests);
+        let batch = feed.take();
+        assert_eq!((batch.sample.len(), batch.lost), (MAX_WAITING, MAX_WAITING as u64));
+        assert_eq!(feed.take().lost, 0);
     }
 
     #[test]
@@ -182,6 +210,7 @@ mod tests {
         feed.observe(1 << 20, 1, &requests);
         let batch = feed.take();
         assert_eq!((batch.rate, batch.sample.len()), (rate, usize::from(MAX_OF_OBJECT)));
+        assert_eq!(batch.sample[3].repeats as usize, 2 * MAX_WAITING - 4, "they count if they are misses of a shadow");
         assert_eq!(batch.requested.requests, 2.0 * MAX_WAITING as f64);
         feed.observe(1 << 20, 1, &requests[..2]);
         assert_eq!(feed.take().sample.len(), 2);

@@ -1,7 +1,9 @@
 //! Computes the figures of the report.
 
+use media_cache::policy::PolicyChoice;
+
+use crate::active::Active;
 use crate::advice::Advice;
-use crate::auto::Auto;
 use crate::estimate::Estimate;
 use crate::misses::Misses;
 use crate::options::FACTORS;
@@ -12,10 +14,13 @@ use crate::shadow_set::ShadowSet;
 use crate::sums::Sums;
 
 /// The report on all shadows. `active` is the policy of the cache.
-pub(crate) fn report(set: &ShadowSet, active: &str, used: Used) -> Report {
+pub(crate) fn report(set: &ShadowSet, active: &Active, used: Used) -> Report {
     let options = &set.options;
     let is_running = |shadow: &ShadowReport| shadow.state != ShadowState::Dropped;
-    let shadows: Vec<ShadowReport> = (0..set.shadows.len()).map(|shadow| shadow_report(set, shadow, active)).collect();
+    let shadows: Vec<ShadowReport> = match set.shadows.len() {
+        0 => set.options.policies.iter().map(|choice| waiting(choice, active)).collect(),
+        shadows => (0..shadows).map(|shadow| shadow_report(set, shadow, active)).collect(),
+    };
     let why_not = if options.policies.is_empty() {
         Some("no shadow policies are configured".into())
     } else if !shadows.is_empty() && !shadows.iter().any(is_running) {
@@ -43,7 +48,7 @@ pub(crate) fn report(set: &ShadowSet, active: &str, used: Used) -> Report {
         bound: bounds(set),
         shadows,
         advice: Advice::of(set, active),
-        auto: set.auto.as_ref().map(Auto::report),
+        auto: set.auto.as_ref().map(|auto| auto.report(set)),
     }
 }
 
@@ -54,6 +59,10 @@ fn sampling(set: &ShadowSet) -> Sampling {
         notes.push(format!(
             "Simulating every request would exceed the allowance, so one object in {share} is simulated. The figures have errors."
         ));
+    }
+    if set.lost > 0 {
+        let lost = set.lost;
+        notes.push(format!("{lost} requests came faster than they could be simulated. Their windows are not counted."));
     }
     Sampling { rate: set.rate.fraction(), changes: set.rate_changes, notes }
 }
@@ -71,14 +80,14 @@ fn span(set: &ShadowSet) -> Option<Span> {
     })
 }
 
-fn live(set: &ShadowSet, active: &str) -> Option<Live> {
+fn live(set: &ShadowSet, active: &Active) -> Option<Live> {
     let capacity_bytes = *set.capacities.get(crate::options::OWN)?;
     let sum = |of: fn(&crate::window::Window) -> Sums| {
         set.history.windows.iter().map(of).fold(Sums::default(), |sum, sums| sum.plus(sums, 1.0))
     };
     let (requested, missed) = (sum(|window| window.requested), sum(|window| window.missed));
     Some(Live {
-        policy: active.into(),
+        policy: active.name.clone(),
         capacity_bytes,
         entries: set.entries,
         misses: missed.requests as u64,
@@ -101,7 +110,14 @@ fn bounds(set: &ShadowSet) -> Vec<Bound> {
     FACTORS.iter().zip(&set.capacities).zip(&set.history.bounds).map(bound).collect()
 }
 
-fn shadow_report(set: &ShadowSet, number: usize, active: &str) -> ShadowReport {
+/// A shadow of a cache whose capacity is not known yet, because there has been no request.
+fn waiting(choice: &PolicyChoice, active: &Active) -> ShadowReport {
+    let policy = choice.spec().to_string();
+    let is_active = policy == active.name;
+    ShadowReport { policy, state: ShadowState::Warming, why: None, memory_bytes: 0, is_active, points: Vec::new() }
+}
+
+fn shadow_report(set: &ShadowSet, number: usize, active: &Active) -> ShadowReport {
     let shadow = &set.shadows[number];
     let state = match (shadow.fault(), shadow.is_warming) {
         (Some(_), _) => ShadowState::Dropped,
@@ -148,7 +164,7 @@ fn shadow_report(set: &ShadowSet, number: usize, active: &str) -> ShadowReport {
         state,
         why: shadow.fault().map(str::to_owned),
         memory_bytes: shadow.memory_bytes().1,
-        is_active: shadow.name == active,
+        is_active: shadow.active.is_same(active),
         points: FACTORS.iter().zip(&set.capacities).enumerate().map(point).collect(),
     }
 }

@@ -8,6 +8,7 @@
 //! counts equal those of a replay of the same requests. Otherwise, they simulate a sample of the objects in caches that are scaled down
 //! accordingly, and the figures have errors.
 
+mod active;
 mod advice;
 mod auto;
 mod cpu_allowance;
@@ -25,8 +26,9 @@ mod sums;
 mod window;
 mod worker;
 
+pub use active::Active;
 pub use advice::Advice;
-pub use auto::{AutoReport, AutoState, Switch};
+pub use auto::{AutoReport, AutoState, Decision, Switch};
 pub use feed::Feed;
 pub use options::{FACTORS, ShadowOptions};
 pub use report::{
@@ -34,4 +36,4 @@ pub use report::{
 };
 pub use sampling::SamplingRate;
 pub use shadow_set::{Progress, ShadowSet};
-pub use worker::{ActivePolicy, OnProgress, Shadows};
+pub use worker::{CurrentPolicy, OnProgress, Shadows};

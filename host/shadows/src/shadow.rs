@@ -1,11 +1,14 @@
 //! A shadow: a policy that decides for simulated caches of several capacities.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use media_cache::policy::{
     Access, CreateError, Entry, Event, ObservedKind, Placement, PolicyChoice, PolicyEngine, PolicyFault, PolicyHandle,
     PolicyInstance, PolicyLimits,
 };
 use media_cache_simulator::{Counts, ObjectRequest, Policy, SimulatedCache};
 
+use crate::active::Active;
 use crate::feed::Sampled;
 use crate::sampling::{Sample, SamplingRate};
 use crate::sums::GroupSums;
@@ -22,6 +25,8 @@ pub(crate) struct Shadow {
     choice: PolicyChoice,
     /// The policy with its options, as on a command line.
     pub name: String,
+    /// For comparison with the policy of the cache.
+    pub active: Active,
     state: Result<Running, String>,
     /// Whether the policy decides differently if it has another capacity.
     divides_capacity: bool,
@@ -53,17 +58,26 @@ struct Tier<'a> {
 
 impl Shadow {
     /// A shadow with empty caches.
-    pub fn new(engine: &PolicyEngine, choice: PolicyChoice, limits: PolicyLimits, sampling: &Sample, capacities: &[u64]) -> Self {
+    pub fn new(
+        engine: &PolicyEngine,
+        choice: PolicyChoice,
+        limits: PolicyLimits,
+        sampling: &Sample,
+        capacities: &[u64],
+        visible_share: f64,
+    ) -> Self {
         let empty = capacities.iter().map(|capacity| (*capacity, Vec::new())).collect();
-        let state = Running::new(engine, &choice, limits, sampling, empty);
+        let state = Running::new(engine, &choice, limits, sampling, empty, visible_share);
         let divides_capacity = divides_capacity(engine, &choice, limits);
-        Self { name: choice.spec().to_string(), choice, state, divides_capacity, is_warming: true }
+        let active =
+            state.as_ref().map_or_else(|_| Active::default(), |running| Active::new(&choice, running.instance.description()));
+        Self { name: choice.spec().to_string(), active, choice, state, divides_capacity, is_warming: true }
     }
 
     /// Simulates requests. The misses at each capacity are added to `misses`.
-    pub fn process(&mut self, sampling: &Sample, sample: &[Sampled], misses: &mut [GroupSums]) {
+    pub fn process(&mut self, sampling: &Sample, sample: &[Sampled], misses: &mut [GroupSums], stop: &AtomicBool) {
         let Ok(running) = &mut self.state else { return };
-        if let Err(fault) = running.process(sampling, sample, misses) {
+        if let Err(fault) = running.process(sampling, sample, misses, stop) {
             self.drop_for(fault.to_string());
         }
     }
@@ -78,7 +92,7 @@ impl Shadow {
         // The memory of the previous instance is released before the next one is created.
         running.caches.clear();
         self.state = Err("it is being restarted".into());
-        self.state = Running::new(engine, &self.choice, limits, sampling, contents);
+        self.state = Running::new(engine, &self.choice, limits, sampling, contents, 1.0);
         self.is_warming = true;
     }
 
@@ -124,12 +138,13 @@ impl Running {
         limits: PolicyLimits,
         sampling: &Sample,
         contents: Vec<(u64, Vec<Entry>)>,
+        visible_share: f64,
     ) -> Result<Self, String> {
         let start = || {
             let mut instance = PolicyInstance::new(engine, &choice.component, limits)?;
             let mut caches = Vec::with_capacity(contents.len());
             for (capacity, entries) in contents {
-                let visible_capacity = visible_capacity(capacity, sampling, &entries);
+                let visible_capacity = visible_capacity(capacity, sampling, &entries, visible_share);
                 let handle = instance.create(visible_capacity, &choice.options)?;
                 let mut tier = Tier { instance: &mut instance, handle: &handle, capacity: visible_capacity };
                 let space = |size| sampling.space(size);
@@ -141,15 +156,26 @@ impl Running {
         start().map_err(|error: CreateError| error.to_string())
     }
 
-    fn process(&mut self, sampling: &Sample, sample: &[Sampled], misses: &mut [GroupSums]) -> Result<(), PolicyFault> {
+    fn process(
+        &mut self,
+        sampling: &Sample,
+        sample: &[Sampled],
+        misses: &mut [GroupSums],
+        stop: &AtomicBool,
+    ) -> Result<(), PolicyFault> {
         for (Cache { handle, visible_capacity, contents }, misses) in self.caches.iter_mut().zip(misses) {
             let mut tier = Tier { instance: &mut self.instance, handle, capacity: *visible_capacity };
-            for Sampled { kind, request, .. } in sample {
+            for Sampled { kind, request, repeats, .. } in sample {
+                // A policy may be slow, and the service must be able to stop.
+                if stop.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
                 let request = ObjectRequest { space: sampling.space(request.size), ..*request };
                 if matches!(kind, ObservedKind::Put | ObservedKind::Restored) {
                     contents.put(&mut tier, &request)?;
                 } else if !contents.request(&mut tier, &request)? {
-                    misses.add(&request, sampling.probability(request.size));
+                    let is_stored = contents.contains(request.fingerprint);
+                    misses.add(&request, sampling.probability(request.size), if is_stored { 1 } else { 1 + repeats });
                 }
             }
         }
@@ -158,12 +184,12 @@ impl Running {
 }
 
 /// The capacity of a scaled cache from the policy's point of view, which sees the true sizes of its objects. It is estimated from the objects
-/// that the cache contains.
-fn visible_capacity(capacity: u64, sampling: &Sample, entries: &[Entry]) -> u64 {
+/// that the cache contains; `share` is the share of the capacity to assume if there are none.
+fn visible_capacity(capacity: u64, sampling: &Sample, entries: &[Entry], share: f64) -> u64 {
     let size: u64 = entries.iter().map(|entry| entry.size).sum();
     let space: u64 = entries.iter().map(|entry| sampling.space(entry.size)).sum();
     match space {
-        0 => capacity,
+        0 => (capacity as f64 * share) as u64,
         _ => (sampling.rate.scaled(capacity) as f64 * size as f64 / space as f64) as u64,
     }
     .clamp(1, capacity)

@@ -1,8 +1,12 @@
 //! All shadows of a cache, and the windows over which their misses are counted.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use media_cache::policy::{ObservedKind, PolicyEngine, PolicyLimits};
 
-use crate::auto::Auto;
+use crate::active::Active;
+use crate::auto::{Auto, Decision};
 use crate::feed::{Batch, Feed, Sampled};
 use crate::figures;
 use crate::options::{FACTORS, ShadowOptions};
@@ -18,6 +22,9 @@ const POLICY_SHARE: f64 = 0.15;
 
 /// The share of the allowance, of all shadows or of one, from which on the sampling rate is halved.
 const FULL: f64 = 0.8;
+
+/// The shadows have to grow by this factor after a change of the rate before it is halved again.
+const GROWN: f64 = 1.1;
 
 /// If less than this share of the allowances is used, the sampling rate is doubled.
 const MOSTLY_UNUSED: f64 = 0.35;
@@ -42,6 +49,12 @@ pub struct ShadowSet {
     recent: RecentRequests,
     /// The number of entries of the cache.
     pub(crate) entries: u64,
+    /// Whether a batch is to be abandoned.
+    stop: Arc<AtomicBool>,
+    /// The memory of the shadows after the last change of the rate. Halving it again only helps if they have grown since.
+    resampled_memory: u64,
+    /// The number of requests that the shadows have missed because too many waited.
+    pub(crate) lost: u64,
     /// `None` if the policy is not chosen automatically.
     pub(crate) auto: Option<Auto>,
 }
@@ -51,8 +64,8 @@ pub struct ShadowSet {
 pub struct Progress {
     /// Whether a window was completed.
     pub is_window_complete: bool,
-    /// The policy, with its options, to which the cache should switch.
-    pub switch_to: Option<String>,
+    /// What the cache should do.
+    pub decision: Option<Decision>,
 }
 
 impl ShadowSet {
@@ -76,44 +89,63 @@ impl ShadowSet {
             history: History::default(),
             recent: RecentRequests::default(),
             entries: 0,
+            stop: Arc::default(),
+            resampled_memory: 0,
+            lost: 0,
         }
     }
 
     /// Simulates the requests that the feed has received since the previous call. `now` is the time in milliseconds since 1970, and `active`
-    /// is the current policy of the cache, with its options.
-    pub fn process(&mut self, feed: &Feed, now: u64, active: &str) -> Progress {
+    /// is the current policy of the cache.
+    pub fn process(&mut self, feed: &Feed, now: u64, active: &Active) -> Progress {
         let is_window_complete = self.simulate(&feed.take(), now, active);
         let mut auto = self.auto.take();
-        let switch_to = auto.as_mut().filter(|_| is_window_complete).and_then(|auto| auto.decide(self));
+        let decision = auto.as_mut().filter(|_| is_window_complete).and_then(|auto| auto.decide(self));
         self.auto = auto;
-        Progress { is_window_complete, switch_to }
+        Progress { is_window_complete, decision }
     }
 
     /// The figures so far. `used` is what the caller knows about the use of the processor.
     #[must_use]
-    pub fn report(&self, active: &str, used: Used) -> Report {
+    pub fn report(&self, active: &Active, used: Used) -> Report {
         figures::report(self, active, Used { memory_bytes: self.memory_bytes(), ..used })
     }
 
+    /// Setting it abandons the batch that is being simulated. Nothing can be simulated afterwards.
+    pub(crate) fn stop_flag(&self) -> Arc<AtomicBool> {
+        self.stop.clone()
+    }
+
+    /// Notes that the cache could not switch to the policy that was decided on.
+    pub fn switch_failed(&mut self) {
+        if let Some(auto) = &mut self.auto {
+            auto.switch_failed(self.window.number);
+        }
+    }
+
     /// Simulates a batch. Returns whether that completed a window.
-    fn simulate(&mut self, batch: &Batch, now: u64, active: &str) -> bool {
+    fn simulate(&mut self, batch: &Batch, now: u64, active: &Active) -> bool {
         if batch.capacity == 0 {
             return false;
         }
         self.follow(batch, now);
         self.entries = batch.entries;
+        if batch.lost > 0 {
+            self.lost += batch.lost;
+            self.begin_window(now);
+        }
         let sampling = batch.sampling();
         let before = self.window.requested.requests as u64;
         for shadow in 0..self.shadows.len() {
             let misses = self.window.shadows[shadow].get_or_insert_with(|| vec![GroupSums::default(); FACTORS.len()]);
-            self.shadows[shadow].process(&sampling, &batch.sample, misses);
+            self.shadows[shadow].process(&sampling, &batch.sample, misses, &self.stop);
         }
-        for sampled @ Sampled { kind, request, number } in &batch.sample {
+        for sampled @ Sampled { kind, request, number, .. } in &batch.sample {
             match kind {
                 ObservedKind::Hit => self.recent.add(sampled, before + number),
                 ObservedKind::Miss => {
                     self.recent.add(sampled, before + number);
-                    self.window.missed_in_sample.add(request, sampling.probability(request.size));
+                    self.window.missed_in_sample.add(request, sampling.probability(request.size), 1);
                 }
                 ObservedKind::Put | ObservedKind::Restored => self.recent.add_stored(request.fingerprint),
             }
@@ -123,7 +155,7 @@ impl ShadowSet {
         let is_long = now.saturating_sub(self.window.began) >= self.options.min_window.as_millis() as u64;
         let is_complete = is_long && self.window.requested.requests >= self.target() as f64;
         if is_complete {
-            self.close_window(now, active.into());
+            self.close_window(now, active.clone());
         }
         is_complete
     }
@@ -135,8 +167,11 @@ impl ShadowSet {
 
     /// The memory that is used, in bytes.
     pub(crate) fn memory_bytes(&self) -> u64 {
-        let shadows: u64 = self.shadows.iter().map(|shadow| shadow.memory_bytes().1).sum();
-        shadows + self.history.memory_bytes() + RecentRequests::memory_bytes() + Batch::MAX_MEMORY_BYTES
+        self.shadows_memory() + self.history.memory_bytes() + RecentRequests::memory_bytes() + Batch::MAX_MEMORY_BYTES
+    }
+
+    fn shadows_memory(&self) -> u64 {
+        self.shadows.iter().map(|shadow| shadow.memory_bytes().1).sum()
     }
 
     /// The sampling rate that fits the allowances, if it is not the current one. `cpu` is the share of the allowed processor time that is
@@ -144,9 +179,13 @@ impl ShadowSet {
     pub(crate) fn better_rate(&self, cpu: f64, now: u64) -> Option<SamplingRate> {
         let of_policy = |shadow: &Shadow| shadow.memory_bytes().0 as f64 / self.limits.memory_bytes as f64;
         let policies = self.shadows.iter().map(of_policy).fold(0.0, f64::max);
-        let all = self.memory_bytes() as f64 / self.options.memory_bytes as f64;
+        // Only the memory of the shadows depends on the rate.
+        let shadows = self.shadows_memory();
+        let available = self.options.memory_bytes.saturating_sub(self.memory_bytes() - shadows).max(1);
+        let all = shadows as f64 / available as f64;
         if policies > FULL || all > FULL {
-            return Some(self.rate.halved()).filter(|rate| *rate != self.rate);
+            let has_grown = shadows as f64 > GROWN * self.resampled_memory as f64;
+            return Some(self.rate.halved()).filter(|rate| *rate != self.rate && has_grown);
         }
         let is_late = now.saturating_sub(self.changed_at) >= MIN_BETWEEN_INCREASES;
         let is_unused = policies.max(all).max(cpu) < MOSTLY_UNUSED;
@@ -159,8 +198,10 @@ impl ShadowSet {
         if self.capacities != capacities {
             self.capacities = capacities;
             self.rate = batch.rate;
-            let start =
-                |choice: &_| Shadow::new(&self.engine, Clone::clone(choice), self.limits, &batch.sampling(), &self.capacities);
+            let visible = visible_share(batch);
+            let start = |choice: &_| {
+                Shadow::new(&self.engine, Clone::clone(choice), self.limits, &batch.sampling(), &self.capacities, visible)
+            };
             self.shadows = self.options.policies.iter().map(start).collect();
             self.begin_window(now);
         } else if self.rate != batch.rate {
@@ -175,12 +216,17 @@ impl ShadowSet {
                     shadow.drop_for(format!("it uses {policy} bytes of memory even with fewer entries; its limit is {limit}"));
                 }
             }
+            self.resampled_memory = self.shadows_memory();
+            tracing::info!(
+                rate = self.rate.fraction(),
+                "the shadow policies simulate another share of the objects, so that they stay within their allowance"
+            );
             // Its sums are those of another sample.
             self.begin_window(now);
         }
     }
 
-    fn close_window(&mut self, now: u64, active: String) {
+    fn close_window(&mut self, now: u64, active: Active) {
         let requests = self.window.requested.requests as u64;
         let (bounds, rate) = self.recent.lower_bounds(requests, &self.capacities);
         (self.history.bounds, self.history.bounded) = (bounds, (self.window.requested, rate));
@@ -202,6 +248,13 @@ impl ShadowSet {
         self.window = Window { number: self.window.number, began: now, shadows, scaling_errors, ..Window::default() };
         self.recent.begin(self.rate);
     }
+}
+
+/// The share of a capacity that the objects of a batch would take up with their true sizes, if they filled a scaled cache.
+fn visible_share(batch: &Batch) -> f64 {
+    let (sampling, sizes) = (batch.sampling(), || batch.sample.iter().map(|sampled| sampled.request.size));
+    let (size, space) = (sizes().sum::<u64>() as f64, sizes().map(|size| sampling.space(size)).sum::<u64>() as f64);
+    if space > 0.0 { (batch.rate.fraction() * size / space).min(1.0) } else { 1.0 }
 }
 
 /// The memory that one policy may use, in bytes. Less than this is not enough for any policy.

@@ -41,9 +41,9 @@ pub struct GroupSums {
 }
 
 impl GroupSums {
-    /// Adds a request for an object that is in the sample with this probability.
-    pub fn add(&mut self, request: &ObjectRequest, probability: f64) {
-        let (group, sums) = (group(request.fingerprint), Sums::of(request));
+    /// Adds a number of requests for an object that is in the sample with this probability.
+    pub fn add(&mut self, request: &ObjectRequest, probability: f64, times: u32) {
+        let (group, sums) = (group(request.fingerprint), Sums::default().plus(Sums::of(request), times.into()));
         self.sums[group] = self.sums[group].plus(sums, 1.0 / probability);
         self.chance[group] = self.chance[group].plus(sums, (1.0 - probability).sqrt() / probability);
     }

@@ -1,5 +1,6 @@
 //! The thread on which the shadows run.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -8,6 +9,7 @@ use std::{io, thread};
 
 use media_cache::policy::{PolicyEngine, RequestObserver};
 
+use crate::active::Active;
 use crate::cpu_allowance::{CpuAllowance, CpuUsage, thread_time};
 use crate::feed::Feed;
 use crate::options::ShadowOptions;
@@ -17,14 +19,17 @@ use crate::shadow_set::{Progress, ShadowSet};
 /// How often waiting requests are simulated.
 const INTERVAL: Duration = Duration::from_millis(250);
 
+/// How often the figures are computed.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The thread rests this long at most before it sees whether it is to stop.
 const MAX_REST: Duration = Duration::from_secs(1);
 
 /// How nice the thread is: the threads that serve requests come first.
 const NICENESS: i32 = 10;
 
-/// Names the current policy of the cache, with its options.
-pub type ActivePolicy = Arc<dyn Fn() -> String + Send + Sync>;
+/// Returns the current policy of the cache.
+pub type CurrentPolicy = Arc<dyn Fn() -> Active + Send + Sync>;
 
 /// Called each time a window is complete.
 pub type OnProgress = Box<dyn FnMut(&Progress) + Send>;
@@ -33,12 +38,13 @@ pub type OnProgress = Box<dyn FnMut(&Progress) + Send>;
 pub struct Shadows {
     feed: Arc<Feed>,
     shared: Arc<Shared>,
+    stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
     report: Mutex<Arc<Report>>,
-    stop: AtomicBool,
+    switch_failed: AtomicBool,
 }
 
 impl Shadows {
@@ -46,20 +52,25 @@ impl Shadows {
     ///
     /// # Errors
     /// No thread can be started.
-    pub fn start(engine: PolicyEngine, options: ShadowOptions, active: ActivePolicy, on_progress: OnProgress) -> io::Result<Self> {
+    pub fn start(engine: PolicyEngine, options: ShadowOptions, active: CurrentPolicy, on_progress: OnProgress) -> io::Result<Self> {
         let feed = Arc::new(Feed::default());
         let set = ShadowSet::new(engine, options, now());
         let report = Mutex::new(Arc::new(set.report(&active(), Used::default())));
-        let shared = Arc::new(Shared { report, stop: AtomicBool::new(false) });
-        let worker = Worker { feed: feed.clone(), shared: shared.clone(), set, active, on_progress };
+        let (shared, stop) = (Arc::new(Shared { report, switch_failed: AtomicBool::new(false) }), set.stop_flag());
+        let worker = Worker { feed: feed.clone(), shared: shared.clone(), stop: stop.clone(), set, active, on_progress };
         let thread = thread::Builder::new().name("shadows".into()).spawn(move || worker.run())?;
-        Ok(Self { feed, shared, thread: Some(thread) })
+        Ok(Self { feed, shared, stop, thread: Some(thread) })
     }
 
     /// The observer that the cache has to inform of its requests.
     #[must_use]
     pub fn observer(&self) -> Arc<dyn RequestObserver> {
         self.feed.clone()
+    }
+
+    /// Notes that the cache could not follow the last decision.
+    pub fn switch_failed(&self) {
+        self.shared.switch_failed.store(true, Ordering::Relaxed);
     }
 
     /// The current figures. They are at most a few seconds old.
@@ -71,7 +82,7 @@ impl Shadows {
 
 impl Drop for Shadows {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             // It has nothing to report.
@@ -83,20 +94,35 @@ impl Drop for Shadows {
 struct Worker {
     feed: Arc<Feed>,
     shared: Arc<Shared>,
+    stop: Arc<AtomicBool>,
     set: ShadowSet,
-    active: ActivePolicy,
+    active: CurrentPolicy,
     on_progress: OnProgress,
 }
 
 impl Worker {
     fn run(mut self) {
         if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICENESS) {
-            tracing::debug!("the thread of the shadow policies has the usual priority: {error}");
+            tracing::debug!("cannot lower the priority of the thread of the shadow policies: {error}");
         }
+        let shared = self.shared.clone();
+        if std::panic::catch_unwind(AssertUnwindSafe(|| self.simulate())).is_err() {
+            tracing::error!("the shadow policies have stopped because of an internal error; the cache is not affected");
+            let mut report = shared.report.lock().unwrap_or_else(PoisonError::into_inner);
+            let why_not = Some("they have stopped because of an internal error; see the log".into());
+            *report = Arc::new(Report { enabled: false, why_not, advice: None, ..Report::clone(&report) });
+        }
+    }
+
+    fn simulate(&mut self) {
         let started = Instant::now();
         let share = self.set.options.cpu_share;
         let (mut allowance, mut usage) = (CpuAllowance::new(share), CpuUsage::default());
+        let mut published = None;
         while !self.is_stopped() {
+            if self.shared.switch_failed.swap(false, Ordering::Relaxed) {
+                self.set.switch_failed();
+            }
             let active = (self.active)();
             let progress = self.set.process(&self.feed, now(), &active);
             let used = thread_time();
@@ -104,9 +130,12 @@ impl Worker {
             if let Some(rate) = self.set.better_rate(used_share / share, now()) {
                 self.feed.set_rate(rate);
             }
-            let used = Used { cpu_percent: used_share * 100.0, cpu_seconds: used.as_secs_f64(), ..Used::default() };
-            let report = Arc::new(self.set.report(&active, used));
-            *self.shared.report.lock().unwrap_or_else(PoisonError::into_inner) = report;
+            if progress.is_window_complete || published.is_none_or(|published: Instant| published.elapsed() >= REPORT_INTERVAL) {
+                let used = Used { cpu_percent: used_share * 100.0, cpu_seconds: used.as_secs_f64(), ..Used::default() };
+                let report = Arc::new(self.set.report(&active, used));
+                *self.shared.report.lock().unwrap_or_else(PoisonError::into_inner) = report;
+                published = Some(Instant::now());
+            }
             if progress.is_window_complete {
                 (self.on_progress)(&progress);
             }
@@ -119,7 +148,7 @@ impl Worker {
     }
 
     fn is_stopped(&self) -> bool {
-        self.shared.stop.load(Ordering::Relaxed)
+        self.stop.load(Ordering::Relaxed)
     }
 }
 

@@ -148,10 +148,11 @@ impl Interval {
 
     /// Compares the costs per requested byte, as mixed numbers, which do not overflow.
     fn compare_cost_per_byte(&self, other: &Self) -> Ordering {
-        let divided =
-            |interval: &Self| (interval.cost() / u128::from(interval.requested), interval.cost() % u128::from(interval.requested));
+        // A size is at least 1, but this must not fail on what a cache reports.
+        let bytes = |interval: &Self| u128::from(interval.requested.max(1));
+        let divided = |interval: &Self| (interval.cost() / bytes(interval), interval.cost() % bytes(interval));
         let ((whole, rest), (other_whole, other_rest)) = (divided(self), divided(other));
-        let fractions = || (rest * u128::from(other.requested)).cmp(&(other_rest * u128::from(self.requested)));
+        let fractions = || (rest * bytes(other)).cmp(&(other_rest * bytes(self)));
         whole.cmp(&other_whole).then_with(fractions)
     }
 }

@@ -99,6 +99,10 @@ impl ResidentSet {
         self.used_space += space;
         if let Some(by_last_access) = &mut self.by_last_access {
             by_last_access.push(Reverse((request, id as u32)));
+            // Most of it is outdated, and the policy may choose all further victims.
+            if by_last_access.len() > 2 * self.slots.len() + 64 {
+                self.by_last_access = None;
+            }
         }
     }
 

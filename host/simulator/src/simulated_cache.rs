@@ -171,6 +171,12 @@ impl SimulatedCache {
         Ok(is_hit)
     }
 
+    /// Whether an object is stored.
+    #[must_use]
+    pub fn contains(&self, fingerprint: u64) -> bool {
+        self.residents.contains(fingerprint)
+    }
+
     /// Simulates that an object is stored without a request, unless it is stored already.
     ///
     /// # Errors

@@ -119,6 +119,8 @@ impl Observed {
     }
 
     fn flush(&mut self, capacity: u64, log: &ResidencyLog) {
+        // A component that has been replaced may report anything.
+        self.requests.retain(|request| request.size > 1);
         if let Some(observer) = self.observer.as_ref().filter(|_| !self.requests.is_empty()) {
             observer.observe(capacity, log.len() as u64, &self.requests);
         }
