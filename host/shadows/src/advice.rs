@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::active::Active;
-use crate::figures::{ratio, value};
 use crate::misses::Misses;
+use crate::numbers::{ratio, seconds};
 use crate::options::OWN;
-use crate::shadow_set::ShadowSet;
+use crate::simulation::Simulation;
 
 /// Advice to use another policy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,14 +27,14 @@ pub struct Advice {
 
 impl Advice {
     /// The policy with the largest gain in the closed windows, unless its gain may be due to chance.
-    pub(crate) fn of(set: &ShadowSet, active: &Active) -> Option<Self> {
+    pub(crate) fn of(set: &Simulation, active: &Active) -> Option<Self> {
         let windows = &set.history.windows;
         // Only windows with the current policy say something about it.
         let current: Vec<_> = windows.iter().rev().take_while(|window| window.active.is_same(active)).collect();
         let misses = |number| Misses::of(current.iter().copied(), number, OWN);
         // The shadow of the current policy is the better comparison: deletions, for example, cause misses of the cache only.
         let own = set.shadows.iter().position(|shadow| shadow.active.is_same(active)).map(misses).filter(|own| own.windows > 0);
-        let measure = |sums: &_| value(set, sums);
+        let measure = |sums: &_| set.value(sums);
         let mut best: Option<(usize, f64, f64)> = None;
         for (number, shadow) in set.shadows.iter().enumerate() {
             if shadow.active.is_same(active) || shadow.fault().is_some() {
@@ -52,7 +52,7 @@ impl Advice {
             }
         }
         let (number, gain, gain_error) = best?;
-        let seconds = crate::figures::seconds(current.first()?.ended.saturating_sub(current.last()?.began));
+        let seconds = seconds(current.first()?.ended.saturating_sub(current.last()?.began));
         let policy = set.shadows[number].name.clone();
         let what = match set.options.objective.to_string().as_str() {
             "requests" => "missed {} % fewer requests",

@@ -14,10 +14,10 @@ use std::collections::{HashMap, VecDeque};
 use serde::Serialize;
 
 use crate::active::Active;
-use crate::figures::{ratio, seconds, value};
 use crate::misses::Misses;
+use crate::numbers::{ratio, seconds};
 use crate::options::OWN;
-use crate::shadow_set::ShadowSet;
+use crate::simulation::Simulation;
 use crate::window::Window;
 
 /// The number of windows on which a decision is based.
@@ -88,7 +88,7 @@ pub struct Decision {
 }
 
 /// The shadow of a policy, if it has one.
-fn own_shadow(set: &ShadowSet, active: &Active) -> Option<usize> {
+fn own_shadow(set: &Simulation, active: &Active) -> Option<usize> {
     set.shadows.iter().position(|shadow| shadow.active.is_same(active) && shadow.fault().is_none())
 }
 
@@ -117,7 +117,7 @@ pub enum AutoState {
 
 impl Auto {
     /// Decides after a window was closed. Returns the policy to switch to.
-    pub fn decide(&mut self, set: &ShadowSet) -> Option<Decision> {
+    pub fn decide(&mut self, set: &Simulation) -> Option<Decision> {
         let window = set.history.windows.back()?;
         self.follow(window);
         if self.is_paused || self.requested.is_some() {
@@ -146,7 +146,7 @@ impl Auto {
         Some(decision)
     }
 
-    pub fn report(&self, set: &ShadowSet) -> AutoReport {
+    pub fn report(&self, set: &Simulation) -> AutoReport {
         let has_shadow = self.active.as_ref().is_none_or(|active| own_shadow(set, active).is_some());
         let (state, why) = if self.is_paused {
             (AutoState::Paused, "the policy was swapped by hand, so it is not changed automatically until the service is restarted")
@@ -196,14 +196,14 @@ impl Auto {
     }
 
     /// Compares what the last switch has achieved with what was predicted. Returns the reversal if that was too little.
-    fn verify(&mut self, set: &ShadowSet, windows: &[&Window]) -> Option<Switch> {
+    fn verify(&mut self, set: &Simulation, windows: &[&Window]) -> Option<Switch> {
         let last = self.switches.back_mut()?;
         let previous = set.shadows.iter().position(|shadow| shadow.name == last.from && shadow.fault().is_none())?;
         let misses = Misses::of(windows.iter().copied(), previous, OWN);
         if misses.windows < WINDOWS {
             return None;
         }
-        let measure = |sums: &_| value(set, sums);
+        let measure = |sums: &_| set.value(sums);
         let gain = last.excess * measure(&misses.requested) - misses.gain(measure).value;
         let achieved = ratio(gain, misses.estimate(measure).value);
         last.achieved_gain = Some(achieved);
@@ -218,8 +218,8 @@ impl Auto {
     }
 
     /// The best policy that is clearly better than the current one, which has to have a shadow.
-    fn better(&self, set: &ShadowSet, windows: &[&Window], last: &Window) -> Option<Switch> {
-        let measure = |sums: &_| value(set, sums);
+    fn better(&self, set: &Simulation, windows: &[&Window], last: &Window) -> Option<Switch> {
+        let measure = |sums: &_| set.value(sums);
         let misses = |windows: &[&Window], shadow| Misses::of(windows.iter().copied(), shadow, OWN);
         let current = own_shadow(set, &last.active)?;
         let stay = misses(windows, current);

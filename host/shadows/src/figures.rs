@@ -4,17 +4,19 @@ use media_cache::policy::PolicyChoice;
 
 use crate::active::Active;
 use crate::advice::Advice;
+use crate::auto::AutoReport;
 use crate::estimate::Estimate;
 use crate::misses::Misses;
+use crate::numbers::{ratio, seconds};
 use crate::options::FACTORS;
 use crate::report::{
     Allowance, Bound, Capacity, Live, OpenWindow, Point, Report, Sampling, ShadowReport, ShadowState, Span, Totals, Used,
 };
-use crate::shadow_set::ShadowSet;
+use crate::simulation::Simulation;
 use crate::sums::Sums;
 
 /// The report on all shadows. `active` is the policy of the cache.
-pub(crate) fn report(set: &ShadowSet, active: &Active, used: Used) -> Report {
+pub(crate) fn report(set: &Simulation, active: &Active, used: Used, auto: Option<AutoReport>) -> Report {
     let options = &set.options;
     let is_running = |shadow: &ShadowReport| shadow.state != ShadowState::Dropped;
     let shadows: Vec<ShadowReport> = match set.shadows.len() {
@@ -48,11 +50,11 @@ pub(crate) fn report(set: &ShadowSet, active: &Active, used: Used) -> Report {
         bound: bounds(set),
         shadows,
         advice: Advice::of(set, active),
-        auto: set.auto.as_ref().map(|auto| auto.report(set)),
+        auto,
     }
 }
 
-fn sampling(set: &ShadowSet) -> Sampling {
+fn sampling(set: &Simulation) -> Sampling {
     let mut notes = Vec::new();
     if !set.rate.is_full() {
         let share = 1.0 / set.rate.fraction();
@@ -67,7 +69,7 @@ fn sampling(set: &ShadowSet) -> Sampling {
     Sampling { rate: set.rate.fraction(), changes: set.rate_changes, notes }
 }
 
-fn span(set: &ShadowSet) -> Option<Span> {
+fn span(set: &Simulation) -> Option<Span> {
     let windows = &set.history.windows;
     let (first, last) = (windows.front()?, windows.back()?);
     let requested = windows.iter().fold(Sums::default(), |sum, window| sum.plus(window.requested, 1.0));
@@ -80,7 +82,7 @@ fn span(set: &ShadowSet) -> Option<Span> {
     })
 }
 
-fn live(set: &ShadowSet, active: &Active) -> Option<Live> {
+fn live(set: &Simulation, active: &Active) -> Option<Live> {
     let capacity_bytes = *set.capacities.get(crate::options::OWN)?;
     let sum = |of: fn(&crate::window::Window) -> Sums| {
         set.history.windows.iter().map(of).fold(Sums::default(), |sum, sums| sum.plus(sums, 1.0))
@@ -95,11 +97,11 @@ fn live(set: &ShadowSet, active: &Active) -> Option<Live> {
         missed_wait_ms: missed.wait as u64,
         object_miss_ratio: ratio(missed.requests, requested.requests),
         byte_miss_ratio: ratio(missed.bytes, requested.bytes),
-        objective: ratio(value(set, &missed), requested.requests),
+        objective: ratio(set.value(&missed), requested.requests),
     })
 }
 
-fn bounds(set: &ShadowSet) -> Vec<Bound> {
+fn bounds(set: &Simulation) -> Vec<Bound> {
     let (requested, rate) = set.history.bounded;
     let bound = |((factor, capacity_bytes), bound): ((&f64, &u64), &media_cache_simulator::LowerBound)| Bound {
         factor: *factor,
@@ -117,7 +119,7 @@ fn waiting(choice: &PolicyChoice, active: &Active) -> ShadowReport {
     ShadowReport { policy, state: ShadowState::Warming, why: None, memory_bytes: 0, is_active, points: Vec::new() }
 }
 
-fn shadow_report(set: &ShadowSet, number: usize, active: &Active) -> ShadowReport {
+fn shadow_report(set: &Simulation, number: usize, active: &Active) -> ShadowReport {
     let shadow = &set.shadows[number];
     let state = match (shadow.fault(), shadow.is_warming) {
         (Some(_), _) => ShadowState::Dropped,
@@ -133,7 +135,7 @@ fn shadow_report(set: &ShadowSet, number: usize, active: &Active) -> ShadowRepor
         let (requests, bytes, wait) = (estimate(&|sums| sums.requests), estimate(&|sums| sums.bytes), estimate(&|sums| sums.wait));
         let object_ratio = per(requests, misses.requested.requests);
         let byte_ratio = per(bytes, misses.requested.bytes);
-        let objective = per(estimate(&|sums| value(set, sums)), misses.requested.requests);
+        let objective = per(estimate(&|sums| set.value(sums)), misses.requested.requests);
         let value = |estimate: Option<Estimate>| estimate.map(|estimate| estimate.value);
         let error = |estimate: Option<Estimate>| estimate.map(|estimate| estimate.error);
         Point {
@@ -167,19 +169,4 @@ fn shadow_report(set: &ShadowSet, number: usize, active: &Active) -> ShadowRepor
         is_active: shadow.active.is_same(active),
         points: FACTORS.iter().zip(&set.capacities).enumerate().map(point).collect(),
     }
-}
-
-/// The value of the objective.
-pub(crate) fn value(set: &ShadowSet, sums: &Sums) -> f64 {
-    set.options.objective.value(sums.requests, sums.bytes, sums.wait)
-}
-
-/// A share, 0 of nothing.
-pub(crate) fn ratio(part: f64, whole: f64) -> f64 {
-    if whole > 0.0 { part / whole } else { 0.0 }
-}
-
-/// Seconds from milliseconds.
-pub(crate) fn seconds(milliseconds: u64) -> f64 {
-    milliseconds as f64 / 1000.0
 }

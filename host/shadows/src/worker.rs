@@ -116,7 +116,7 @@ impl Worker {
 
     fn simulate(&mut self) {
         let started = Instant::now();
-        let share = self.set.options.cpu_share;
+        let share = self.set.cpu_share();
         let (mut allowance, mut usage) = (CpuAllowance::new(share), CpuUsage::default());
         let mut published = None;
         while !self.is_stopped() {
