@@ -115,5 +115,5 @@ fn suite_fails_a_policy_that_takes_too_much_memory_per_entry() {
 #[test]
 fn suite_fails_a_policy_that_slows_down_with_many_entries() {
     let detail = fails(Fault::IsSlow, &["decides in time, regardless of the number of entries"]);
-    assert!(detail.contains("expected: at most 200 us per decision"), "{detail}");
+    assert!(detail.contains("expected: at most 200 µs per decision"), "{detail}");
 }

@@ -323,7 +323,7 @@ async fn commands_do_not_create_a_missing_cache() {
     std::fs::write(dir.cache().join("notes.txt"), "").unwrap();
     for command in commands {
         let said = dir.run(command).await.failed();
-        assert!(said.contains(&format!("there is no cache in {}", dir.cache().display())), "{said}");
+        assert!(said.contains(&format!("no cache found in {}", dir.cache().display())), "{said}");
     }
     assert_eq!((dir.names(), archive.exists()), (vec!["notes.txt".to_owned()], false));
 }

@@ -1,4 +1,4 @@
-//! Commands beside a running service: they attach to it through its directory, or reach it over HTTP with `--server`.
+//! Commands while a service is running: they attach to it through its directory, or reach it over HTTP with `--server`.
 
 use futures::future::join_all;
 use media_cache::{DirectoryLock, MediaCache, NoDownloader, OpenError};
@@ -172,7 +172,7 @@ async fn policy_and_refresh_commands_attach_to_the_service_of_the_directory() {
     assert_eq!(service.get("/policy").await.json()["name"], "sieve");
     service.stop().await;
     let said = dir.run(&["policy", "show"]).await.failed();
-    assert!(said.contains("no process uses the cache in") && said.contains("name one with --server"), "{said}");
+    assert!(said.contains("no process is using the cache in") && said.contains("specify one with --server"), "{said}");
 }
 
 #[tokio::test]

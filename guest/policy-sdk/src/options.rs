@@ -72,7 +72,7 @@ impl Options {
     /// # Errors
     /// Returns an error if the value is not a percentage in the range; the text states the range.
     pub fn share(&self, name: &str, range: RangeInclusive<f64>, whole: u64) -> Result<u64, String> {
-        // Exact for whole percentages of less than 90 TB, and for 10 per cent of less than 900 TB.
+        // Exact for whole percentages of less than 90 TB, and for 10 percent of less than 900 TB.
         Ok(((whole as f64 * self.number(name, range)? / 100.0) as u64).max(1))
     }
 

@@ -173,13 +173,16 @@ async fn listen_again(cache: MediaCache, place: Place) -> Accepting {
         let Ok(Some(socket)) = tokio::task::spawn_blocking(listen).await else { continue };
         match socket.and_then(Accepting::new) {
             Ok(accepting) => {
-                tracing::warn!("the socket in {} was removed; other processes can attach again", cache.directory().display());
+                tracing::warn!(
+                    "the socket in {} had been removed and has been recreated; other processes can attach again",
+                    cache.directory().display()
+                );
                 return accepting;
             }
             Err(error) => {
                 let error = error.to_string();
                 if failure.as_ref() != Some(&error) {
-                    tracing::warn!("the socket in {} cannot be created again: {error}", cache.directory().display());
+                    tracing::warn!("the socket in {} cannot be recreated: {error}", cache.directory().display());
                 }
                 failure = Some(error);
             }

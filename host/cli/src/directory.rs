@@ -30,10 +30,10 @@ impl CacheDirectory {
     /// # Errors
     /// Returns an error with a message for the user.
     pub fn existing(&self) -> anyhow::Result<EntryDirectory> {
-        let directory = EntryDirectory::existing(&self.dir).context("there is no cache; name its directory with --dir")?;
+        let directory = EntryDirectory::existing(&self.dir).context("no cache found; specify the cache directory with --dir")?;
         let unreadable = || format!("cannot list the directory {}", self.dir.display());
         let is_cache = DirectoryLock::is_in(&self.dir) || directory.has_entries().with_context(unreadable)?;
-        anyhow::ensure!(is_cache, "there is no cache in {}; name its directory with --dir", self.dir.display());
+        anyhow::ensure!(is_cache, "no cache found in {}; specify the cache directory with --dir", self.dir.display());
         Ok(directory)
     }
 

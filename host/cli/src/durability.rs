@@ -7,8 +7,8 @@ use media_cache::{Builder, Durability};
 #[derive(Args)]
 #[command(next_help_heading = "Storage")]
 pub struct DurabilityOption {
-    /// What a stored entry survives: the end of the process (`none`), or also a power loss, with one `syncfs` for all entries that are
-    /// stored at the same time (`batch`) or with `fsync` for each file (`always`)
+    /// What a stored entry survives: only the end of the process (`none`), or a power loss as well, with one `syncfs` for all entries that
+    /// are stored at the same time (`batch`) or with `fsync` for each file (`always`)
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     durability: Level,
 }

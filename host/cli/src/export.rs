@@ -25,7 +25,7 @@ pub struct Export {
     file: PathBuf,
     #[command(flatten)]
     selection: Selection,
-    /// Continue an interrupted archive, or add the missing entries to a complete one
+    /// Continue an interrupted export, or add the missing entries to a complete archive
     #[arg(long)]
     resume: bool,
     /// Print the counts as a JSON object: on standard output if the archive is a file, otherwise on standard error

@@ -104,7 +104,7 @@ impl Logging {
         // A separate file, so that no other thread waits for a lock that the writing thread holds.
         let stderr = io::stderr().as_fd().try_clone_to_owned().context("cannot use standard error for the log")?;
         let report = |lost| tracing::warn!(lost, "log lines were lost, since the log was read too slowly or could not be written");
-        let writer = LossyWriter::start(Sink(stderr.into()), QUEUE_BYTES, report).context("cannot start the thread of the log")?;
+        let writer = LossyWriter::start(Sink(stderr.into()), QUEUE_BYTES, report).context("cannot start the log thread")?;
         output::notes_through(writer.clone());
         let ansi = io::stderr().is_terminal();
         let subscriber = tracing_subscriber::fmt().log_internal_errors(false);

@@ -15,8 +15,8 @@ pub struct Memory {
     /// The maximum memory for the bytes of entries, in MiB
     #[arg(long, value_name = "MB", default_value_t = defaults::MAX_MEMORY_BYTES / MIB)]
     max_memory_mb: u64,
-    /// The maximum number of entry files that are kept open, so that hits on them are fast; 0 for none [default: what the open-file limit
-    /// leaves after downloads and connections, but at least a quarter of what it leaves after downloads, and at most 16384]
+    /// The maximum number of entry files that are kept open, so that hits on them are fast; 0 for none [default: what remains of
+    /// the open-file limit after downloads and connections, but at least a quarter of what remains after downloads alone, and at most 16384]
     #[arg(long, value_name = "N")]
     max_open_files: Option<u32>,
 }

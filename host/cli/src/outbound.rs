@@ -40,8 +40,8 @@ pub struct OutboundLimits {
     /// The time over which --min-rate is averaged
     #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().min_rate_window.as_secs(), value_parser = seconds())]
     min_rate_seconds: u64,
-    /// Media types to accept, such as image/*, or, with a leading !, to refuse; a list of refusals alone restricts the default list; may be
-    /// comma-separated
+    /// Media types to accept, such as image/*, or, with a leading !, to refuse; a list that contains only refusals restricts the
+    /// default list; may be comma-separated
     #[arg(long, value_name = "TYPE", value_delimiter = ',', default_values_t = TypePattern::defaults())]
     accept_type: Vec<TypePattern>,
     /// Whether caching directives from origins are respected: `apply` stores and passes on only what they allow, `ignore` stores and passes

@@ -45,11 +45,11 @@ impl RunningCacheOptions {
             None if !settings.is_default("dir") => {
                 self.directory.existing()?;
                 let directory = self.directory.dir.display();
-                anyhow::bail!("no process uses the cache in {directory}; start a service there, or name one with --server")
+                anyhow::bail!("no process is using the cache in {directory}; start a service there, or specify one with --server")
             }
             None => {
                 let default = service_address(DEFAULT_SERVER).map_err(anyhow::Error::msg)?;
-                let why = format!("no process uses the cache in {}", self.directory.dir.display());
+                let why = format!("no process is using the cache in {}", self.directory.dir.display());
                 Ok(UsedCache::Service(self.service.client_or(default)?.because(why)))
             }
         }

@@ -23,7 +23,7 @@ impl ServiceOption {
     /// The service, if one is named.
     ///
     /// # Errors
-    /// Returns an error with a message for the user: also if an argument has no effect on a service, which has its own options.
+    /// Returns an error with a message for the user, even if an argument merely has no effect on a service, which has its own options.
     pub fn client(&self, settings: &Settings) -> anyhow::Result<Option<ServiceClient>> {
         let Some(server) = &self.server else { return Ok(None) };
         let is_ineffective =

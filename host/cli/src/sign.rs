@@ -24,7 +24,7 @@ pub struct Sign {
     /// A file with the keys of the service; the first key signs; may be given several times
     #[arg(long, value_name = "FILE", value_delimiter = ',', required = true)]
     signing_key_file: Vec<PathBuf>,
-    /// The validity period, such as `90s`, `15m`, `12h` or `7d`; by default, as long as the key is valid
+    /// The validity period, such as `90s`, `15m`, `12h` or `7d`; by default, the signature is valid for as long as the key
     #[arg(long, value_name = "DURATION", conflicts_with = "expires_at")]
     expires_in: Option<Lifetime>,
     /// When the signature expires, in seconds since 1970

@@ -35,8 +35,8 @@ pub struct Simulate {
     /// Add a lower bound on the misses of any policy, even one that knows the future, for each capacity
     #[arg(long)]
     bound: bool,
-    /// Add the value of an objective, of which less is better: `requests` (misses), `bytes` (of the misses), `wait` (time that clients wait
-    /// for misses), or amounts that are equally bad, such as `requests=1,bytes=20KB,wait=50ms`
+    /// Add the value of an objective (lower is better): `requests` (misses), `bytes` (missed bytes), `wait` (time that clients wait for
+    /// misses), or amounts that count equally, such as `requests=1,bytes=20KB,wait=50ms`
     #[arg(long, value_name = "OBJECTIVE")]
     objective: Option<Objective>,
     /// Print the exact counts, as JSON

@@ -9,7 +9,7 @@ use media_cache_trace::Trace;
 
 /// What an operator wants to minimise: missed requests, missed bytes, the time that clients wait for misses, or a weighted sum of them.
 ///
-/// `requests`, `bytes` and `wait` minimise one of the three. A weighted sum names the amounts that are equally bad:
+/// `requests`, `bytes` and `wait` minimise one of the three. A weighted sum names the amounts that count equally:
 /// `requests=1,bytes=20KB,wait=50ms` means that one missed request counts as much as 20 KB of missed bytes, or as 50 ms of waiting.
 ///
 /// ```
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn name_alone_minimises_one_loss() {
+    fn bare_name_is_an_objective_with_a_single_term() {
         assert_eq!(["requests", "bytes", "wait"].map(parsed), [Objective::REQUESTS, Objective::BYTES, Objective::WAIT]);
         let values = ["requests", "bytes", "wait"].map(|text| parsed(text).value(2.0, 3.0, 5.0));
         assert_eq!(values, [2.0, 3.0, 5.0]);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_of_a_sum_are_equally_bad() {
+    fn amounts_of_a_sum_count_equally() {
         let objective = parsed("requests=1,bytes=20KB,wait=50ms");
         let values = [(1.0, 0.0, 0.0), (0.0, 20_000.0, 0.0), (0.0, 0.0, 50.0)]
             .map(|(misses, bytes, wait)| objective.value(misses, bytes, wait));

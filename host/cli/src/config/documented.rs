@@ -18,7 +18,7 @@ const UNITS: [(&str, &str); 10] = [
     ("MILLIONS", "millions of pixels"),
     ("MS", "milliseconds"),
     ("N", "number"),
-    ("PERCENT", "per cent"),
+    ("PERCENT", "percent"),
     ("PIXELS", "pixels"),
     ("SECONDS", "seconds"),
 ];

@@ -22,8 +22,8 @@ use crate::{output, progress};
 pub struct Tune {
     #[command(flatten)]
     trace: ReplayedTrace,
-    /// What to minimise: `requests` (misses), `bytes` (of the misses), `wait` (time that clients wait for misses), or amounts that are
-    /// equally bad, such as `requests=1,bytes=20KB,wait=50ms`
+    /// What to minimise: `requests` (misses), `bytes` (missed bytes), `wait` (time that clients wait for misses), or amounts that
+    /// count equally, such as `requests=1,bytes=20KB,wait=50ms`
     #[arg(long, value_name = "OBJECTIVE", default_value_t)]
     objective: Objective,
     /// The size of the cache, such as `128MiB`, `1.5GiB`, `2GB` or a number of bytes

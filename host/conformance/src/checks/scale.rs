@@ -99,7 +99,7 @@ fn check_time(few: &Measurement, many: &Measurement, max_call: Duration) -> Verd
     let (with_few, with_many) = (few.times.decisions.mean_nanos(), many.times.decisions.mean_nanos());
     let longest = few.times.longest.max(many.times.longest);
     let figures = format!(
-        "{:.1} us per decision and {:.0} ns per event with {} entries, {:.1} us and {:.0} ns with {}; the longest call took {:.1} ms",
+        "{:.1} µs per decision and {:.0} ns per event with {} entries, {:.1} µs and {:.0} ns with {}; the longest call took {:.1} ms",
         with_few / 1000.0,
         few.times.updates.mean_nanos(),
         grouped(few.entries),
@@ -109,7 +109,7 @@ fn check_time(few: &Measurement, many: &Measurement, max_call: Duration) -> Verd
         longest.as_secs_f64() * 1000.0
     );
     let limit = if with_few.max(with_many) > MAX_MEAN_DECISION.as_nanos() as f64 {
-        format!("{} us per decision", MAX_MEAN_DECISION.as_micros())
+        format!("{} µs per decision", MAX_MEAN_DECISION.as_micros())
     } else if with_many > MAX_SLOWDOWN * with_few && with_many > FAST_DECISION.as_nanos() as f64 {
         format!("{MAX_SLOWDOWN} times as long per decision with 100 times as many entries")
     } else if longest > max_call.mul_f64(0.8) {

@@ -49,7 +49,7 @@ mod tests {
     use crate::policy::types::OptionDescription;
 
     fn described(change: impl FnOnce(&mut Description)) -> Result<(), PolicyFault> {
-        let option = OptionDescription { name: "window".into(), default: "1".into(), doc: "In per cent.".into() };
+        let option = OptionDescription { name: "window".into(), default: "1".into(), doc: "In percent.".into() };
         let mut description =
             Description { name: "lru".into(), version: "1.0.0".into(), doc: "x".repeat(LINE), options: vec![option; OPTIONS] };
         change(&mut description);
