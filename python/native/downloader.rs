@@ -66,7 +66,7 @@ async fn run(caller: Arc<Caller>, url: String) -> Fetched {
     }
 }
 
-/// The failure of a download that did not end by itself.
+/// The failure of a download that was interrupted.
 fn interrupted(why: &str) -> FetchError {
     let message = format!("the downloader did not finish: {why}");
     match Python::try_attach(|py| exception(py, "custom", &message, None)) {

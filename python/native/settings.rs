@@ -49,7 +49,7 @@ pub(crate) fn default_options() -> Vec<(&'static str, String)> {
     defaults().to_vec()
 }
 
-/// The options of a directory, of which some are set explicitly.
+/// The options of a directory, some of which are set explicitly.
 pub(crate) fn directory_options(explicit: &[(String, String)]) -> DirectoryOptions {
     let options = defaults().iter().fold(DirectoryOptions::default(), |all, (name, value)| all.with_default(name, value));
     explicit.iter().fold(options, |all, (name, value)| all.with(name, value))

@@ -74,7 +74,7 @@ async fn errors_have_the_same_type_in_an_attached_process() {
 }
 
 #[tokio::test]
-async fn explicit_option_that_differs_from_that_of_the_owner_is_refused() {
+async fn explicit_option_that_differs_from_the_value_of_the_owner_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let with = |megabytes: u32| DirectoryOptions::default().with("max-size-mb", megabytes);
     let owner = open_with(directory.path(), with(70)).await.unwrap();

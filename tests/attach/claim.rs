@@ -104,7 +104,7 @@ async fn process_that_claimed_the_directory_keeps_it() {
 }
 
 #[tokio::test]
-async fn previous_owner_takes_the_directory_back_if_the_claim_is_given_up() {
+async fn previous_owner_takes_the_directory_back_if_the_claim_is_released() {
     let directory = tempfile::tempdir().unwrap();
     let owner = open(directory.path()).await;
     owner.put("test:a", media("a")).await.unwrap();

@@ -20,10 +20,10 @@ async fn owner_limited(directory: &std::path::Path, connections: usize) -> (Medi
 }
 
 #[tokio::test]
-async fn idle_connections_make_room_for_those_of_other_processes() {
+async fn idle_connections_are_closed_to_make_room_for_other_processes() {
     let directory = tempfile::tempdir().unwrap();
     let (_owner, _listener) = owner_limited(directory.path(), 4).await;
-    // Each process has one connection besides those for its calls.
+    // Each process has one connection in addition to the connections for its calls.
     let processes = [open(directory.path()).await, open(directory.path()).await, open(directory.path()).await];
     for number in 0..9 {
         let url = format!("test:{number}");

@@ -1,5 +1,5 @@
-//! axe-core finds nothing serious, in both colour schemes and at the width of a phone. With `UPDATE_DOCS=1`, the picture of the page for
-//! the documents is written, too.
+//! axe-core finds nothing serious, in both colour schemes and at the width of a phone. With `UPDATE_DOCS=1`, the tests
+//! also write the screenshot of the page for the documents.
 
 use std::sync::Arc;
 

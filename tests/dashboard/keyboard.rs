@@ -56,7 +56,7 @@ async fn page_asks_for_the_token_and_keeps_it_for_the_tab() {
 }
 
 #[tokio::test]
-async fn page_says_that_the_service_is_gone_and_reconnects() {
+async fn page_reports_that_the_service_is_unreachable_and_reconnects() {
     let demo = Demo::start(Setup::default()).await;
     let Some(page) = Page::open(demo.address).await else { return };
     page.is_live().await;

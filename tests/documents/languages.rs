@@ -57,7 +57,7 @@ fn policy_in_c_builds_as_its_readme_says_and_passes_all_checks() {
 }
 
 #[test]
-fn documented_policies_are_those_of_the_templates() {
+fn documented_policies_match_the_templates() {
     let files = ["rust/src/queue.rs", "python/eviction.py", "javascript/policy.js", "c/queue.c"];
     let documented: Vec<_> = blocks("docs/policies.md")
         .into_iter()

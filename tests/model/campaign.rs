@@ -51,7 +51,7 @@ pub struct Campaign {
     pub subjects: Vec<Subject>,
     pub tally: Tally,
     pub disk: Arc<FaultyDisk>,
-    /// The number of operations during which the disk will still fail.
+    /// The number of further operations for which the disk fails.
     pub faulty: u64,
     /// Whether files were damaged since the start. Requests that detect damage are counted more than once.
     pub has_damage: bool,

@@ -43,7 +43,7 @@ async fn close_waits_for_a_download_in_progress_and_stores_it() {
     latch.reached().await;
     let mut closing = pin!(cache.close());
     assert!(closing.as_mut().now_or_never().is_none());
-    // Once new requests are refused, the close has begun.
+    // Once new requests are refused, closing has begun.
     let arrived = async {
         while !matches!(cache.status().now_or_never(), Some(Err(CacheError::Closed))) {
             tokio::task::yield_now().await;

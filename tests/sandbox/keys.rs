@@ -165,7 +165,7 @@ async fn url_whose_cache_key_is_arriving_by_another_url_follows_its_body() {
 }
 
 #[tokio::test]
-async fn complete_body_is_not_given_up_for_the_arriving_body_of_another_url() {
+async fn complete_body_is_not_abandoned_for_the_arriving_body_of_another_url() {
     let rig = CacheRig::create();
     let cache = open(&rig, "discord").await;
     let [forged, first, second] = [format!("{PLAIN}?ex=1&is=1&hm=forged&"), signed(1), signed(2)];

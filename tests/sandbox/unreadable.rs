@@ -74,7 +74,8 @@ async fn unreadable_entry_that_cannot_be_replaced_is_kept() {
     }
 }
 
-/// Requests an unreadable entry, lets the cache retry it, and closes the cache. Returns the file operations of the close.
+/// Requests an unreadable entry, lets the cache retry it, and closes the cache. Returns the file operations performed while
+/// closing.
 async fn retry_and_close() -> Vec<String> {
     let (rig, disk) = rig_with(&["test:a"]).await;
     let cache = open(&rig, &disk, |builder| builder.max_memory_items(0)).await;
@@ -100,7 +101,7 @@ async fn retry_and_close() -> Vec<String> {
 
 #[tokio::test]
 async fn retry_of_an_unreadable_entry_reads_only_its_start_and_close_does_not_retry() {
-    // The cache retries the entry once a second anyway, which may happen during the close.
+    // The cache retries the entry once a second anyway, which may happen while it closes.
     for _ in 0..5 {
         if !retry_and_close().await.iter().any(|name| name.ends_with(".dat")) {
             return;

@@ -1,4 +1,5 @@
-//! Tests of the service against hostile URLs and origins: access rules, redirects, resolvers, and origins that misbehave byte by byte.
+//! Tests of the service against hostile URLs and origins: access rules, redirects, resolvers, and origins that misbehave at the byte
+//! level.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 

@@ -83,7 +83,7 @@ async fn every_origin_misbehaviour_results_in_a_problem_code_and_nothing_is_stor
 }
 
 #[tokio::test]
-async fn surplus_after_a_response_never_answers_another_request_if_connections_are_not_reused() {
+async fn extra_bytes_after_a_response_never_answer_another_request_if_connections_are_not_reused() {
     let (origin, dir) = (RawOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--reuse-origin-connections", "never"]).await;
     let [Step::Send(good_answer)] = good() else { panic!("the response is not in one piece") };

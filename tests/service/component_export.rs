@@ -104,7 +104,7 @@ fn export_replaces_an_earlier_one_even_if_that_was_interrupted() {
     let directory = root.path();
     export(directory);
     let expected = files(directory);
-    // An export of another version, of which one file was not written, and another is incomplete.
+    // An export of another version, in which one file is missing and another is incomplete.
     let manifest = String::from_utf8(expected["manifest.json"].clone()).unwrap();
     let current = format!("lru-{}.wasm", env!("CARGO_PKG_VERSION"));
     fs::write(directory.join("manifest.json"), manifest.replace(&current, "lru-0.0.1.wasm")).unwrap();

@@ -155,7 +155,7 @@ async fn hit_lane_and_router_give_the_same_responses_to_signed_requests() {
     Entries::store(service, sign).await.compare_many(4).await;
 }
 
-/// Requests that arrive together, or in two pieces that are split at any position.
+/// The requests arrive together, or split in two at any position.
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order_however_they_arrive() {
     // The pipelines and their responses are long, so with responses from files, trying every position would take too long.
@@ -165,7 +165,7 @@ async fn pipelined_requests_are_answered_in_order_however_they_arrive() {
     }
 }
 
-/// Sends requests together, and split at every `step`th position.
+/// Sends the requests together, and then split in two at every `step`th position.
 async fn check_pipelines(entries: &Entries, step: usize) {
     let hit = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
     let by_router = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n{FOR_THE_ROUTER}\r\n");

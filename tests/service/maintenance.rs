@@ -287,7 +287,7 @@ async fn rm_of_one_url_touches_only_its_files() {
 }
 
 #[tokio::test]
-async fn get_beside_a_service_reads_the_files_of_an_entry_unless_they_are_damaged() {
+async fn get_while_a_service_is_running_reads_the_files_of_an_entry_unless_they_are_damaged() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     service.put(NOWHERE, "image/png", photo(1)).await;

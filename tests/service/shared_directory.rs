@@ -47,7 +47,7 @@ fn json_lines(text: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn commands_do_the_same_alone_beside_a_service_and_over_http() {
+async fn commands_behave_the_same_alone_attached_to_a_service_and_over_http() {
     let ways = Ways::start().await;
     let file = ways.alone.write("picture.png", &photo(1));
     let file = file.to_str().unwrap();
@@ -176,7 +176,7 @@ async fn policy_and_refresh_commands_attach_to_the_service_of_the_directory() {
 }
 
 #[tokio::test]
-async fn options_that_differ_from_those_of_the_service_are_errors_that_name_both() {
+async fn options_that_conflict_with_the_service_are_errors_that_name_both_values() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-size-mb", "7", "--key-rules", "discord"]).await;
     let file = dir.write("picture.png", &png(1));

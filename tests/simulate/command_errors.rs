@@ -63,7 +63,7 @@ fn error_for_an_optional_field_says_what_is_valid() {
 }
 
 #[test]
-fn objective_must_be_valid_and_possible() {
+fn objective_must_be_valid_and_computable_from_the_trace() {
     let said = simulate(&["--objective", "bytes=20", "-"]).failed_with(2);
     assert!(said.contains("\"20\" is not a valid amount of bytes: give a number with a unit"), "{said}");
     let said = complaint(&["--objective", "wait"], LINES);

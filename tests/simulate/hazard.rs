@@ -37,7 +37,7 @@ fn replay(trace: &Trace, policy: &str, capacity: u64) -> Counts {
 }
 
 #[test]
-fn learned_rates_and_linear_costs_miss_as_much_as_their_prototypes() {
+fn hazard_and_gdsf_with_linear_cost_miss_as_much_as_their_prototypes() {
     let trace = media();
     for ((policy, ratios), (_, expected)) in RATIOS.iter().zip(COUNTS) {
         let counts = CAPACITIES.map(|capacity| replay(&trace, policy, capacity));
@@ -67,7 +67,7 @@ type Pattern = Box<dyn FnMut(&mut Random, u64) -> u64>;
 type NamedPattern = (&'static str, fn() -> Pattern);
 
 #[test]
-fn learned_rates_miss_at_most_a_hundredth_more_than_lru_and_sieve_with_equal_sizes() {
+fn hazard_miss_ratio_is_less_than_one_point_above_lru_and_sieve_with_equal_sizes() {
     let patterns: [NamedPattern; 5] = [
         ("skewed", || Box::new(|random, _| popular(random, 5000, 4))),
         ("skewed, with scans", || Box::new(|random, at| if at % 4000 < 500 { 10_000 + at } else { popular(random, 5000, 4) })),
@@ -91,7 +91,7 @@ fn learned_rates_miss_at_most_a_hundredth_more_than_lru_and_sieve_with_equal_siz
 }
 
 #[test]
-fn learned_rates_seeded_from_lru_miss_less_than_lru_within_two_requests_per_entry() {
+fn hazard_seeded_from_lru_has_fewer_misses_than_lru_within_two_requests_per_entry() {
     let (trace, capacity) = (media(), 512 << 20);
     for before in [50_000, 100_000, 150_000] {
         let replayed = || {
@@ -111,7 +111,7 @@ fn learned_rates_seeded_from_lru_miss_less_than_lru_within_two_requests_per_entr
 }
 
 #[test]
-fn learned_rates_miss_less_than_lru_even_with_scans_of_more_than_fits() {
+fn hazard_has_fewer_misses_than_lru_even_with_scans_that_exceed_the_capacity() {
     let mut random = Random(3);
     let scan = |at: u64| if at % 4000 < 2000 { 10_000 + at } else { popular(&mut random, 5000, 4) };
     let requests: Vec<_> = (0..60_000).map(scan).map(|key| (key, 1)).collect();

@@ -10,7 +10,7 @@ use crate::download::Download;
 use crate::lookup_key::LookupKey;
 use crate::single_flight::Role;
 
-/// Whether a remembered failure of a URL takes the place of a fetch.
+/// Whether a remembered failure of a URL replaces a fetch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RememberedFailure {
     Applies,
@@ -56,7 +56,7 @@ impl Cache {
     }
 
     /// Fetches and stores an entry, unless it is already being filled; then `coalesced` is called. If the body is still arriving, the entry
-    /// is stored later. A remembered failure takes the place of the fetch only: it says nothing about media that others fetch or put.
+    /// is stored later. A remembered failure replaces only the fetch: it says nothing about media that others fetch or put.
     pub(crate) async fn fill(
         self: &Rc<Self>,
         key: &LookupKey<'_>,
@@ -86,7 +86,7 @@ impl Cache {
         let download = self.download(key, context).await?;
         let fill = match fill {
             Some(fill) => fill,
-            // A complete body is not given up for one that may still fail.
+            // A complete body is not abandoned in favour of one that can still fail.
             None => match self.lead_or_follow(&key.digest, matches!(download, Download::Arriving(..))).await {
                 Ok(fill) => fill,
                 // The end of a download that is still arriving is not awaited, and not counted.

@@ -13,7 +13,7 @@ use crate::index::Slot;
 use crate::sidecar_file::{parse_sidecar, read_sidecar};
 use crate::state::State;
 
-/// The number of slots or remains that are searched at a time.
+/// The number of index slots, or of leftover files, that are searched at a time.
 const SLICE: Slot = 256;
 
 /// An entry that may match.

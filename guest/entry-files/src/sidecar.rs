@@ -13,7 +13,7 @@ use crate::hex::{decode_hex, encode_hex};
 use crate::json_surrogates::mend_surrogates;
 use crate::metadata::{Metadata, is_validator, stored_cacheability};
 
-/// The largest sidecar that is read, in bytes. A URL has at most 8 KiB, or six times that when escaped.
+/// The largest sidecar that is read, in bytes. A URL is at most 8 KiB long, or six times that when escaped.
 pub const LARGEST_SIDECAR: u64 = 128 * 1024;
 
 /// The latest time in milliseconds since 1970 (around the year 73,000) that can still be distinguished from the adjacent milliseconds when

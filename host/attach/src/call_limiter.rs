@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until};
 
-/// How long no call ends before one more is let in.
+/// How long no call ends before one more is admitted.
 const STALL: Duration = Duration::from_secs(1);
 
 /// Limits the calls in progress.
@@ -23,7 +23,7 @@ pub(crate) struct CallLimiter {
 struct State {
     /// The number of calls in progress beyond the limit.
     extra: usize,
-    /// When a call ended or was let in beyond the limit.
+    /// When a call last ended or was admitted beyond the limit.
     latest: Instant,
 }
 
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn calls_that_wait_for_each_other_are_let_in_one_by_one() {
+    async fn calls_that_wait_for_each_other_are_admitted_one_by_one() {
         let limiter = CallLimiter::new(2);
         let begun = Instant::now();
         let mut nested = Vec::new();

@@ -160,7 +160,7 @@ impl SharedCache {
         self.run(own, removed(&Call::RemoveMatching { filter: filter.clone() })).await
     }
 
-    /// See [`MediaCache::entries`]. Unless this process is the owner, a page has at most 1,000 entries.
+    /// See [`MediaCache::entries`]. Unless this process is the owner, a page contains at most 1,000 entries.
     ///
     /// # Errors
     /// As for [`MediaCache::entries`]; [`CacheError::Unavailable`] as for [`get`](Self::get).

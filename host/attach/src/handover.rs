@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::takeover::{FAILURE_PAUSE, Shared, State};
 
-/// How long the cache may take to finish its downloads before they are given up.
+/// How long the cache may take to finish its downloads before they are abandoned.
 const MAX_DOWNLOADS: Duration = Duration::from_secs(5);
 
 /// How long closing may take after that.

@@ -1,4 +1,4 @@
-//! A downloader whose downloads can be given up, so that the next owner of the directory repeats them.
+//! A downloader whose downloads can be abandoned, so that the next owner of the directory repeats them.
 
 use std::sync::Arc;
 

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn explicit_option_that_differs_from_that_of_the_owner_is_a_conflict() {
+    fn explicit_option_that_differs_from_the_value_of_the_owner_is_a_conflict() {
         let owner = DirectoryOptions::default().with("max-size-mb", 500).with("policy", "lru");
         assert_eq!(DirectoryOptions::default().check(&owner), Ok(()));
         assert_eq!(DirectoryOptions::default().with("max-size-mb", 500).with("unknown", 1).check(&owner), Ok(()));

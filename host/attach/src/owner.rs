@@ -97,7 +97,7 @@ pub(crate) async fn serve(mut connection: Connection, owner: &Owner, mut stopped
     if !is_accepted {
         return Ok(());
     }
-    // Before the first call, this may be the connection by which the other process observes this one.
+    // Before the first call, this may be the connection through which the other process observes this one.
     let mut idle = None;
     loop {
         let must_close = async {

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn socket_is_private_and_replaces_that_of_the_previous_owner() {
+    async fn socket_is_private_and_replaces_the_socket_of_the_previous_owner() {
         let root = tempfile::tempdir().unwrap();
         for directory in [root.path().to_owned(), root.path().join("a-long-name/".repeat(20))] {
             std::fs::create_dir_all(&directory).unwrap();

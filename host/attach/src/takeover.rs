@@ -47,7 +47,7 @@ pub(crate) struct Shared {
     pub state: RwLock<State>,
     /// Locked while the state changes.
     pub changing: tokio::sync::Mutex<()>,
-    /// Changes when the owner's downloads in progress are given up, so that the next owner can repeat them.
+    /// Changes when the owner's downloads in progress are abandoned, so that the next owner can repeat them.
     pub interruptions: watch::Sender<u64>,
     /// Whether the cache is being closed, which ends a takeover in progress.
     pub closing: watch::Sender<bool>,
@@ -112,7 +112,7 @@ impl Shared {
         tokio::select! {
             biased;
             _ = closing.wait_for(|closing| *closing) => Err(CacheError::Closed),
-            // Calls that waited while another one tried to take over do not try for as long once more.
+            // Calls that waited while another call tried to take over do not try for the same time again.
             entered = self.enter(since, previous) => {
                 entered.map_err(|error| CacheError::Unavailable(Outage { reason: error.to_string(), since: time }))
             }

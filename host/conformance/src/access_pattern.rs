@@ -17,7 +17,7 @@ pub(crate) enum AccessPattern {
     ZipfWithScans(u64),
     /// Cycles through this many objects.
     Loop(u64),
-    /// New objects; one in four is soon requested once more.
+    /// New objects; one in four is soon requested again.
     Churn,
     /// New objects that are never requested again.
     OneTime,

@@ -16,7 +16,7 @@ pub(crate) struct Model {
     len: usize,
     entries: Slab<Tracked>,
     by_last_access: Queue,
-    /// By fingerprint.
+    /// The id of each tracked entry, by its fingerprint.
     ids: FingerprintMap<u64>,
     /// Free ids below `next_id`. The last one is used first.
     free_ids: Vec<u64>,
@@ -53,7 +53,7 @@ impl Model {
         self.used
     }
 
-    /// By how much the tracked entries exceed the capacity.
+    /// How much the tracked entries exceed the capacity.
     pub fn excess(&self) -> u64 {
         self.used.saturating_sub(self.tier.capacity())
     }

@@ -28,7 +28,7 @@ pub(crate) struct Inspection<'a> {
 }
 
 impl<'a> Inspection<'a> {
-    /// Starts with the size of the canvas in pixels.
+    /// Starts an inspection of a file whose canvas has this width and height in pixels.
     pub(crate) fn new(width: u32, height: u32, limits: &'a Limits, deadline: &'a Deadline) -> Result<Self, ConvertError> {
         if width == 0 || height == 0 {
             return Err(ConvertError::Malformed(format!("the canvas is {width}x{height}")));

@@ -3,13 +3,13 @@
 //! Where the format is ambiguous, this follows browsers, so that a video shows what `<img>` would. The reference is Chromium (Skia with
 //! Wuffs); Firefox differs where noted.
 //!
-//! - The canvas is the logical screen, enlarged to the right and bottom edge of the first frame. A screen without width or height is
-//!   enlarged like any other. Later frames are clipped. (Firefox makes the canvas as large as the first frame and moves that frame
+//! - The canvas is the logical screen, extended to the right and bottom edges of the first frame. A screen of zero width or height is
+//!   extended like any other. Later frames are clipped. (Firefox makes the canvas as large as the first frame and moves that frame
 //!   to the corner.)
 //! - Any byte that starts neither an extension nor an image ends the file, as the trailer and the end of the data do. Anything after it is
 //!   ignored, and a frame whose data is cut off is not counted.
 //! - Unknown extensions, comments and plain text are skipped. A graphic control extension applies to the next image, even if other blocks
-//!   lie between them. If there are several, the last one applies. Of an extension that is longer than usual, only the first four bytes are
+//!   lie between them. If there are several, the last one applies. If an extension is longer than usual, only its first four bytes are
 //!   read; a shorter one is ignored. Firefox does the same; Chromium shows no frame after an extension of an unusual length.
 
 use crate::canvas::DisposalMethod;

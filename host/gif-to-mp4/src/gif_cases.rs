@@ -196,7 +196,7 @@ fn assert_rejected(cases: &[(&str, Vec<u8>, &str)]) {
 }
 
 #[test]
-fn canvas_grows_to_the_right_and_bottom_edge_of_the_first_frame() {
+fn canvas_extends_to_the_right_and_bottom_edges_of_the_first_frame() {
     let first_decides = [flat(2, 2, RED), flat(4, 4, GREEN)];
     let outside = [flat(4, 4, RED), flat(4, 4, GREEN).at(2, 2), flat(2, 2, BLUE).at(9, 9)];
     let clipped = "RRRR/RRRR/RRGG/RRGG";
@@ -316,7 +316,7 @@ fn damage_before_the_last_frame_is_an_error() {
 }
 
 #[test]
-fn image_data_without_an_end_code_or_with_surplus_data_is_accepted() {
+fn image_data_without_an_end_code_or_with_extra_data_is_accepted() {
     let green = || flat(4, 4, GREEN);
     let without_end = Image { end_code: false, ..flat(4, 4, RED) };
     let surplus = Image { pixels: vec![RED; 300], ..flat(4, 4, RED) };

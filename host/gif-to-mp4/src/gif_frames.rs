@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn short_or_malformed_image_data_is_an_error_and_surplus_data_is_skipped() {
+    fn short_or_malformed_image_data_is_an_error_and_extra_data_is_skipped() {
         // Codes of three bits, from the lowest: clear (4), pixels (0 to 3), end (5).
         let four_red_pixels = [2, 2, 0b00_000_100, 0, 0];
         assert_eq!(frames(&with_image_data(&four_red_pixels)).unwrap(), [[RED; 4]]);

@@ -1,6 +1,6 @@
 //! Reads the image data of a GIF: palette indices, row by row from the top.
 //!
-//! An image is complete once it has all of its pixels: a missing end code and surplus data are not errors, as in browsers.
+//! An image is complete once it has all of its pixels: a missing end code and extra data are not errors, as in browsers.
 
 use crate::convert_error::ConvertError;
 use crate::gif_blocks::GifImage;

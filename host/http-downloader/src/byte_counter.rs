@@ -1,12 +1,12 @@
 //! Counts the bytes that arrive over a connection, to detect bytes after the end of a body.
 //!
 //! An HTTP client returns a body of the declared length and ignores bytes after it. But an origin that sends more than it declares has made
-//! a mistake somewhere, and the surplus must never become the response to another request. Every HTTP/1 response is therefore read through
-//! its own [`CountedStream`], whose [`ByteCounter`] travels with the response. The connection serves another request only if the counter
-//! has found exactly one whole response. A surplus that arrives just after the next request was sent cannot be detected; this is the
-//! remaining risk of reusing a connection.
+//! a mistake somewhere, and the extra bytes must never become the response to another request. Every HTTP/1 response is therefore read
+//! through its own [`CountedStream`], whose [`ByteCounter`] travels with the response. The connection serves another request only if the
+//! counter has found exactly one whole response. Extra bytes that arrive just after the next request was sent cannot be detected; this is
+//! the remaining risk of reusing a connection.
 //!
-//! In HTTP/2, every frame states its stream and length, so there can be no surplus, and nothing is counted.
+//! In HTTP/2, every frame states its stream and length, so there can be no extra bytes, and nothing is counted.
 
 use std::io;
 use std::pin::Pin;

@@ -59,7 +59,7 @@ impl ConcurrencyLimiter {
         *self.0.closed.borrow()
     }
 
-    /// Whether a download with this failure did not fail by itself, but was abandoned: it was no longer needed, or the limiter is closed.
+    /// Whether this failure means that the download was abandoned rather than failed: it was no longer needed, or the limiter is closed.
     #[must_use]
     pub fn has_abandoned(&self, failure: &FetchError) -> bool {
         failure.is_abandoned() || (matches!(failure, FetchError::Overloaded(_)) && self.is_closed())

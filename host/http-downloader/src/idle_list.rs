@@ -35,7 +35,8 @@ impl<K: PartialEq, C> IdleList<K, C> {
         self.0.remove(index).map(|idle| idle.connection)
     }
 
-    /// Of the connections for which `counts` returns `true`, removes those that have been idle longest, until at most `max` remain.
+    /// Removes connections for which `counts` returns `true`, beginning with those that have been idle longest, until at most `max` of
+    /// these remain.
     pub(crate) fn trim(&mut self, max: usize, counts: impl Fn(&K) -> bool) {
         let mut surplus = self.0.iter().filter(|idle| counts(&idle.key)).count().saturating_sub(max);
         self.0.retain(|idle| {

@@ -59,11 +59,11 @@ pub struct LimiterCounts {
     pub active: usize,
     /// Downloads that are waiting because of any limit.
     pub queued: usize,
-    /// Of the queued downloads, those waiting for others from the same host.
+    /// The number of queued downloads that are waiting for others from the same host.
     pub queued_for_host: usize,
-    /// Of the queued downloads, those waiting for others from the same registrable domain.
+    /// The number of queued downloads that are waiting for others from the same registrable domain.
     pub queued_for_domain: usize,
-    /// Of the queued downloads, those waiting for others over connections to the same address.
+    /// The number of queued downloads that are waiting for others over connections to the same address.
     pub queued_for_address: usize,
     /// Downloads that have been refused since the start, because the queue was full or they had waited for too long.
     pub refused: u64,

@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn each_window_needs_enough_bytes_and_surplus_does_not_carry_over() {
+    fn each_window_needs_enough_bytes_and_extra_bytes_do_not_carry_over() {
         let (second, mut rate) = (Duration::from_secs(1), rate_of(5));
         for _ in 0..9 {
             assert_eq!(rate.record(second, 0), Ok(()));

@@ -1,6 +1,6 @@
 //! Headers that an operator adds to requests to origins, for all hosts or for some.
 //!
-//! Each request gets the headers for its own host, also after a redirect. Headers that determine where a message ends, or what a response
+//! Each request gets the headers for its own host, even after a redirect. Headers that determine where a message ends, or what a response
 //! means, cannot be set. Credentials are sent only to named hosts, and only encrypted unless the operator chooses otherwise.
 
 use std::fmt;
@@ -149,7 +149,7 @@ fn split_host(text: &str) -> (Option<&str>, &str) {
     if is_value || !after.contains(':') { (None, text) } else { (Some(before.trim()), after) }
 }
 
-/// Without the value, which may be a secret.
+/// Omits the value, which may be a secret.
 impl fmt::Debug for OriginHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "OriginHeader({})", self.without_value())

@@ -77,7 +77,7 @@ impl<W> Arrival<W> {
 
     /// Waits for bytes at `position`, or for the end.
     ///
-    /// The last byte of a body whose length was declared can be read only at the end. Until then, surplus bytes may follow, or it may turn
+    /// The last byte of a body whose length was declared can be read only at the end. Until then, extra bytes may follow, or it may turn
     /// out that the body cannot be kept, so readers must not assume that they have the whole body.
     pub async fn next(&self, position: u64, end: u64) -> Next<'_, W> {
         let mut progress = self.progress.subscribe();

@@ -162,7 +162,7 @@ macro_rules! for_each_failure {
 
 for_each_failure!(declare);
 
-/// The reason of [`FetchError::abandoned`].
+/// The reason given by [`FetchError::abandoned`].
 const ABANDONED: &str = "the download was abandoned";
 
 impl FetchError {

@@ -35,7 +35,7 @@ struct Limits {
     bytes: u64,
 }
 
-/// For embedded components, of which a program uses one file each.
+/// The limits for embedded components. A program uses one file for each of them.
 const EMBEDDED: Limits = Limits { files: 32, bytes: 64 << 20 };
 
 /// For policies from other sources. One that contains a Python interpreter has 37 million bytes.

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn duration_counts_in_the_first_bucket_whose_bound_is_at_least_as_long() {
+    fn duration_is_counted_in_the_first_bucket_whose_bound_it_does_not_exceed() {
         const BOUNDS: &[Duration] = &[Duration::from_millis(1), Duration::from_secs(2)];
         let histogram = Histogram::new(BOUNDS);
         for time in [0, 1_000_000, 1_000_001, 2_000_000_000, 2_000_000_001] {

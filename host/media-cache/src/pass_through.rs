@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn download_is_cancelled_with_the_last_request_for_it() {
+    async fn download_is_cancelled_when_the_last_request_for_it_is_dropped() {
         let (started, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         struct Told(Arc<Notify>);
         impl Drop for Told {

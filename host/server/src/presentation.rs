@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn other_inert_types_are_saved_under_their_type() {
+    fn other_inert_types_keep_their_type_and_are_attachments() {
         for mimetype in [
             "image/svg+xml",
             "image/svg+xml; charset=utf-8",

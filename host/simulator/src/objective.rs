@@ -78,7 +78,7 @@ impl Objective {
     /// Minimise the time, in milliseconds, that clients wait for misses.
     pub const WAIT: Self = Self { requests: None, bytes: None, wait: ONE };
 
-    /// The value of the objective, of which less is better. It is linear: the value of a sum is the sum of the values. `missed_wait` is the
+    /// The value of the objective; lower is better. It is linear: the value of a sum is the sum of the values. `missed_wait` is the
     /// time, in milliseconds, that clients waited for the misses.
     #[must_use]
     pub fn value(&self, misses: f64, missed_bytes: f64, missed_wait: f64) -> f64 {

@@ -17,7 +17,7 @@ use crate::xz_memory::XzMemoryLimit;
 #[derive(Default)]
 pub struct Trace {
     requests: Vec<Request>,
-    /// By the number of the object.
+    /// The fingerprint of each object, by its number.
     fingerprints: Vec<u64>,
     bytes: u64,
 }
@@ -70,7 +70,7 @@ impl Trace {
     /// Reads lines of `time,key,size[,cost[,waiters[,kind]]]`, plain or compressed with `xz` or `gzip`, which is detected from the first
     /// bytes.
     ///
-    /// Reading takes little memory besides the trace itself: a line has at most 64 KiB, and the dictionary of an xz file at most 64 MiB.
+    /// Reading takes little memory besides the trace itself: a line is at most 64 KiB, and the dictionary of an xz file at most 64 MiB.
     ///
     /// A key is any text on one line, in quotes if it contains commas. A size of 0 counts as 1, because every object takes up space. The
     /// first line is skipped as a header if neither its time nor its size is a number.
@@ -132,7 +132,7 @@ impl fmt::Debug for Trace {
 #[derive(Default)]
 struct TraceBuilder {
     trace: Trace,
-    /// By key.
+    /// The number of each object, by its key.
     objects: HashMap<Box<[u8]>, u32>,
 }
 
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_cost_and_kind_are_those_of_the_previous_request_or_else_of_the_next() {
+    fn unknown_cost_and_kind_are_taken_from_the_previous_request_or_else_from_the_next() {
         let lines = "0,a,1\n1,b,1,9\n2,a,1,,3\n3,a,1,50,,image\n4,a,1\n5,a,1,70,,video\n6,a,1,,1,other\n7,b,1,,,audio\n";
         let (image, audio) = (Some(MediaKind::Image), Some(MediaKind::Audio));
         let (video, other) = (Some(MediaKind::Video), Some(MediaKind::Other));

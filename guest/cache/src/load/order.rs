@@ -113,7 +113,8 @@ impl State {
         self.disk_tier.restore(&[entry]);
     }
 
-    /// Restores the next page. Returns entries that exceed the budget of all entries, and whether this was the last page.
+    /// Restores the next page. Returns the entries that are larger than the whole entry budget, and whether this
+    /// was the last page.
     fn restore_page(&mut self, sorted: &mut Sorted, number: &mut u64, budget: u64) -> (Vec<Evicted>, bool) {
         let (mut page, mut oversize) = (Vec::with_capacity(PAGE), Vec::new());
         while page.len() < PAGE {

@@ -31,7 +31,7 @@
 //! which ascends the gradient of the logarithm of the likelihood. The step does not shrink with time, so the rates follow the traffic.
 //!
 //! **Ghosts**: an evicted entry is still tracked by its fingerprint, with its history, so what it would have been worth is learned too, and
-//! an entry that returns is not new. There are at most `ghosts` times as many as entries, plus 64, in the order of eviction.
+//! an entry that returns is not new. There are at most `ghosts` times as many ghosts as entries, plus 64, in the order of eviction.
 //!
 //! # Eviction
 //!

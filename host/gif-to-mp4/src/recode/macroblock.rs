@@ -7,14 +7,14 @@ use super::cavlc_tables::{INTER_PATTERNS, INTRA_PATTERNS};
 /// How a macroblock is predicted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// By its neighbours, without residual.
+    /// Predicted from its neighbours, without a residual.
     #[default]
     Skipped,
-    /// From other pictures: in one piece, two halves above each other, two halves side by side, or four quarters.
+    /// Predicted from other pictures: in one piece, two halves above each other, two halves side by side, or four quarters.
     Inter(Split),
-    /// From the picture itself, in blocks of 4x4.
+    /// Predicted from the picture itself, in blocks of 4x4.
     Intra4,
-    /// From the picture itself, in one of four ways.
+    /// Predicted from the picture itself, in one of four ways.
     Intra16(u8),
 }
 

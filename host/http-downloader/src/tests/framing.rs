@@ -45,7 +45,7 @@ async fn expect_invalid(answer: impl Into<Vec<u8>>, because: &str) {
 }
 
 #[tokio::test]
-async fn body_with_transfer_coding_identity_ends_after_its_length() {
+async fn body_with_identity_transfer_coding_ends_at_its_declared_length() {
     let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n";
     let url = origin_stalling_after(format!("{head}Content-Length: 4\r\n\r\nbody")).await;
     assert_eq!(fetch(&url, HttpOptions::default()).await.unwrap().body.len(), 4);
@@ -67,7 +67,7 @@ async fn body_with_a_malformed_chunked_coding_is_an_error() {
 }
 
 #[tokio::test]
-async fn surplus_after_the_body_is_an_error() {
+async fn extra_bytes_after_the_body_are_an_error() {
     expect_surplus(&["HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody!"]).await;
     expect_surplus(&["HTTP/1.1 200 OK\nContent-Length: 4\n\nbody!"]).await;
     expect_surplus(&["HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody!"]).await;
@@ -81,7 +81,7 @@ async fn surplus_after_the_body_is_an_error() {
 }
 
 #[tokio::test]
-async fn surplus_byte_after_a_large_body_is_an_error() {
+async fn extra_byte_after_a_large_body_is_an_error() {
     // Larger than every buffer.
     let body = "x".repeat(3 << 20);
     let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
@@ -110,7 +110,7 @@ async fn trailers_are_ignored() {
 }
 
 #[tokio::test]
-async fn late_surplus_is_not_taken_as_the_next_response_if_connections_are_not_reused() {
+async fn late_extra_bytes_are_not_taken_for_the_next_response_if_connections_are_not_reused() {
     let (trigger, triggered) = watch::channel(false);
     let (sent, mut has_sent) = mpsc::unbounded_channel();
     let address = start_origin(move |mut stream, head: String| {

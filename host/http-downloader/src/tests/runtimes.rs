@@ -85,7 +85,7 @@ fn connections_are_closed_although_a_runtime_that_kept_one_later_is_not_driven()
 }
 
 #[test]
-fn connections_of_other_runtimes_outlive_one_that_ends() {
+fn connections_survive_the_end_of_another_runtime() {
     let (_origin, address, mut seen) = origin();
     let client = client(Duration::from_secs(3600));
     let [first, second] = [runtime(), runtime()];

@@ -41,7 +41,7 @@ async fn origin_with_late_surplus() -> (String, watch::Sender<bool>, UnboundedRe
 }
 
 #[tokio::test]
-async fn surplus_on_an_idle_connection_is_not_taken_as_the_next_response() {
+async fn extra_bytes_on_an_idle_connection_are_not_taken_for_the_next_response() {
     let (address, trigger, mut has_sent) = origin_with_late_surplus().await;
     let client = Client::default();
     assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");

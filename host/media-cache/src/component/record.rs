@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::component::cache_component::CacheComponent;
 use crate::component::description::ComponentDescription;
 
-/// The record of the status.
+/// Records what [`ComponentStatus`] reports.
 pub(crate) struct ComponentRecord(Mutex<Facts>);
 
 struct Facts {

@@ -37,7 +37,7 @@ pub struct PolicyTotals {
     pub rejected_ids: u64,
 }
 
-/// The record of the status.
+/// Records what [`PolicyStatus`] and [`PolicyTotals`] report.
 pub(crate) struct Record {
     facts: Mutex<Facts>,
     usage: Usage,

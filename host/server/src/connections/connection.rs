@@ -125,7 +125,7 @@ fn set_options(stream: &TcpStream, limits: &ClientLimits) {
     let set = || {
         socket.set_tcp_nodelay(true)?;
         socket.set_tcp_notsent_lowat(UNSENT)?;
-        // Without this, the kernel spends a quarter of an hour after the close trying to send the rest to a client that reads nothing.
+        // Without this, the kernel spends a quarter of an hour after closing trying to send the rest to a client that reads nothing.
         socket.set_tcp_user_timeout(Some(limits.patience * 2))
     };
     set().unwrap_or_else(|error: io::Error| tracing::debug!("cannot set a socket option: {error}"));

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn chunks_of_a_file_shrink_if_the_client_accepts_little() {
+    async fn file_chunks_shrink_if_the_client_accepts_few_bytes() {
         let bytes: Vec<u8> = (0..1_000_000).map(|index| (index % 251) as u8).collect();
         let blob = Blob::from_file(file_of(&bytes)).unwrap();
         let mut body = FileBody::new(blob.clone(), 5..900_000);

@@ -1,4 +1,4 @@
-//! Responses that are sent below hyper, without waiting: the hit lane.
+//! Responses that bypass hyper and are sent without waiting: the hit lane.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! A response that is being sent below hyper.
+//! A response that bypasses hyper, while it is being sent.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};

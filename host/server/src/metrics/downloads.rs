@@ -45,7 +45,7 @@ pub(crate) struct Downloads {
     time: Family<ByHost, Durations>,
     in_progress: Gauge,
     hosts: Arc<[HostPattern]>,
-    /// By host, for the dashboard.
+    /// The downloads by host, for the dashboard.
     table: Arc<HostTable>,
     /// Closed once the service ends all downloads.
     limiter: Arc<OnceLock<ConcurrencyLimiter>>,
@@ -98,7 +98,7 @@ impl Downloads {
         };
         registry.register(
             "downloads",
-            "Downloads that have ended, by outcome. Those that ended early because nobody needed them any more are abandoned",
+            "Downloads that have ended, by outcome. Those that ended early because they were no longer needed are abandoned",
             downloads.ended.clone(),
         );
         registry.register("downloaded_bytes", "Bytes of media fetched by successful downloads", downloads.bytes.clone());

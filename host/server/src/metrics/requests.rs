@@ -17,13 +17,13 @@ use crate::sent_media::{SentCounters, SentMedia};
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// With media, or with 304 because the client already has it.
+    /// The response was media, or 304 because the client already has it.
     Media(Source),
-    /// Successfully, without media.
+    /// The request succeeded; the response contained no media.
     Done,
-    /// With a problem document that has this code.
+    /// The response was a problem document with this code.
     Problem(&'static str),
-    /// Without a response, because the client disconnected.
+    /// There was no response, because the client disconnected.
     Abandoned,
 }
 

@@ -5,11 +5,11 @@ use media_cache::policy::PolicySpec;
 /// The number of blocks of about equal length that the held-out part is divided into.
 pub const BLOCKS: usize = 10;
 
-/// The number of blocks in which a setting has to be better. By chance, a setting that is neither better nor worse is better in so many
-/// blocks once in 93 times.
+/// The number of blocks in which a setting has to be better. A setting that is in fact neither better nor worse is better in
+/// that many blocks by chance in one of 93 cases.
 pub const ENOUGH_BLOCKS: usize = 9;
 
-/// A setting that is compared on the held-out part. Its values are those of the objective, of which less is better.
+/// A setting that is compared on the held-out part. Its values are values of the objective; lower is better.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
     /// The policy and its options. Options that were not given and have their default are left out.

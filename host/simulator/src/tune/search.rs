@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_come_first_and_the_seed_orders_a_grid_that_does_not_fit() {
+    fn defaults_come_first_and_the_seed_orders_a_grid_larger_than_the_trial_limit() {
         let (tried, _) = search(&["lru", "s3-fifo", "gdsf"], 12, 1, |_| Some(1.0));
         assert_eq!((tried.len(), &tried[..3]), (12, &["lru", "s3-fifo", "gdsf"].map(String::from)[..]));
         assert_eq!(tried, search(&["lru", "s3-fifo", "gdsf"], 12, 1, |_| Some(1.0)).0);

@@ -126,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// The dimensions of a built-in policy of which options with these defaults are known.
+    /// The dimensions of a built-in policy, of whose options those with these defaults are known.
     fn dimensions(spec: &str, options: &[(&str, &str)]) -> Dimensions {
         let base = spec.parse::<PolicySpec>().unwrap().choose(&PolicyEngine::new().unwrap()).unwrap();
         let option = |(name, default): &(&str, &str)| OptionDescription {
