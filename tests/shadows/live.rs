@@ -35,7 +35,7 @@ pub fn active(policy: &str) -> Active {
     Active::new(&choice, instance.description())
 }
 
-/// Options for these policies, with windows that have no least duration.
+/// Options for these policies, with windows that may be arbitrarily short.
 pub fn options(policies: &[&str]) -> ShadowOptions {
     let mut options = ShadowOptions::new(policies.iter().map(|policy| choose(policy)).collect());
     options.min_window = std::time::Duration::ZERO;

@@ -42,7 +42,7 @@ fn estimates(trace: &Trace, rate: SamplingRate, salt: u64) -> Vec<Ratios> {
     ratios.collect()
 }
 
-/// The true ratios for the windows that count: those after the first one with the sample.
+/// The true ratios over the windows after the first one in which the sample is used.
 fn truth(trace: &Trace) -> Vec<[f64; 2]> {
     let ratios = move |policy: &str, factor: f64| {
         let capacity = (CAPACITY as f64 * factor) as u64;
@@ -62,7 +62,7 @@ fn truth(trace: &Trace) -> Vec<[f64; 2]> {
 }
 
 #[test]
-fn true_ratios_are_within_the_stated_errors_in_95_per_cent_of_checks() {
+fn true_ratios_are_within_the_stated_errors_in_95_percent_of_checks() {
     let trace = media();
     let truths = truth(&trace);
     let rates = std::iter::successors(Some(SamplingRate::FULL.halved()), |rate| Some(rate.halved()));

@@ -30,17 +30,17 @@ pub struct ShadowPolicies {
     /// for no comparison [default: all built-in policies, gdsf with beta=0.5]
     #[arg(long, value_name = "POLICY", value_delimiter = '\n')]
     shadow: Vec<String>,
-    /// What to minimise: `requests` (misses), `bytes` (of the misses), `wait` (time that clients wait for misses), or weights such as
+    /// What to minimise: `requests` (misses), `bytes` (missed bytes), `wait` (time that clients wait for misses), or weights such as
     /// `requests=1,bytes=20KB`
     #[arg(long, value_name = "OBJECTIVE", default_value_t)]
     objective: Objective,
     /// The memory that the comparison may use, in MiB; with less, it samples more sparsely
     #[arg(long, value_name = "MB", default_value_t = 64, value_parser = clap::value_parser!(u64).range(32..=65536))]
     shadow_memory_mb: u64,
-    /// The share of one processor core that the comparison may use, in per cent; with less, it samples more sparsely
+    /// The share of one processor core that the comparison may use, in percent; with less, it samples more sparsely
     #[arg(long, value_name = "PERCENT", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=100))]
     shadow_cpu_percent: u64,
-    /// The least duration of the windows in which misses are compared, in seconds
+    /// The minimum length of the windows in which misses are compared, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86400))]
     shadow_window_seconds: u64,
 }

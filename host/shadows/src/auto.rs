@@ -1,7 +1,7 @@
 //! Decides when to switch to another policy, for `--policy auto`.
 //!
 //! - **Hysteresis.** Shadows are compared with that of the current policy. A policy is switched to if it was better in each of the last three
-//!   windows, by more than twice the standard error of its gain over all three, by more than half a per cent of what could be lost at
+//!   windows, by more than twice the standard error of its gain over all three, by more than half a percent of what could be lost at
 //!   most, and by more than 2 % of what is lost now. If there are several, the best one in the last window is chosen. A window has at least twice as many requests as there are entries.
 //! - **Cool-down.** For three windows after a switch, there is no other.
 //! - **Verification.** In the three windows after a switch, the cache still contains what the previous policy kept. After three more, what
@@ -116,7 +116,7 @@ pub enum AutoState {
 }
 
 impl Auto {
-    /// Decides after a window was closed. Returns the policy to switch to.
+    /// Called when a window has closed. Returns what to do, if anything.
     pub fn decide(&mut self, set: &Simulation) -> Option<Decision> {
         let window = set.history.windows.back()?;
         self.follow(window);

@@ -26,7 +26,7 @@ pub struct ShadowOptions {
     pub cpu_share: f64,
     /// The least number of requests in a window. A window also has at least twice as many requests as there are entries. Default: 1,000.
     pub min_window_requests: u64,
-    /// The least duration of a window. Default: one minute.
+    /// The minimum length of a window. Default: one minute.
     pub min_window: Duration,
 }
 

@@ -43,7 +43,7 @@ pub struct Report {
 pub struct Allowance {
     /// Memory in bytes.
     pub memory_bytes: u64,
-    /// The share of one core, in per cent.
+    /// The share of one core, in percent.
     pub cpu_percent: f64,
 }
 
@@ -52,7 +52,7 @@ pub struct Allowance {
 pub struct Used {
     /// Memory in bytes: that of the policies, of the simulated caches and of the windows.
     pub memory_bytes: u64,
-    /// The share of one core in the last minute, in per cent.
+    /// The share of one core in the last minute, in percent.
     pub cpu_percent: f64,
     /// The processor time since the start, in seconds.
     pub cpu_seconds: f64,

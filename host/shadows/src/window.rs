@@ -60,7 +60,7 @@ impl Window {
 #[derive(Default)]
 pub(crate) struct History {
     pub windows: VecDeque<Window>,
-    /// By capacity, for the sample.
+    /// The lower bounds for the sample, one for each capacity.
     pub bounds: Vec<LowerBound>,
     /// The number of requests of the window of the bounds, the sum of their sizes, and the share of objects in its sample.
     pub bounded: (Sums, f64),
