@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Time that was not used in the past may be used later, up to this.
-const MAX_SAVED: Duration = Duration::from_millis(200);
+const MAX_SAVED: Duration = Duration::from_millis(20);
 
 /// The time over which the use of the processor is averaged.
 const AVERAGED: Duration = Duration::from_secs(60);
@@ -70,10 +70,10 @@ mod tests {
     #[test]
     fn thread_rests_until_its_share_covers_what_it_has_used() {
         let mut allowance = CpuAllowance::new(0.02);
-        assert_eq!(allowance.rest(seconds(1.0), seconds(0.2)), Duration::ZERO);
-        // One second has earned 0.02 seconds, so 0.1 more take another four.
-        assert_eq!(allowance.rest(seconds(1.0), seconds(0.32)), seconds(5.0));
-        assert_eq!(allowance.rest(seconds(6.0), seconds(0.32)), Duration::ZERO);
+        assert_eq!(allowance.rest(seconds(1.0), seconds(0.02)), Duration::ZERO);
+        // One second has earned 0.02 seconds, and 0.1 more take five.
+        assert_eq!(allowance.rest(seconds(1.0), seconds(0.14)), seconds(5.0));
+        assert_eq!(allowance.rest(seconds(6.0), seconds(0.14)), Duration::ZERO);
     }
 
     #[test]
@@ -89,6 +89,6 @@ mod tests {
     fn unused_time_is_only_saved_up_to_a_limit() {
         let mut allowance = CpuAllowance::new(0.5);
         assert_eq!(allowance.rest(seconds(3600.0), seconds(0.0)), Duration::ZERO);
-        assert_eq!(allowance.rest(seconds(3600.0), seconds(1.2)), seconds(2.0));
+        assert_eq!(allowance.rest(seconds(3600.0), seconds(1.02)), seconds(2.0));
     }
 }
