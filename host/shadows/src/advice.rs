@@ -13,6 +13,8 @@ use crate::simulation::Simulation;
 pub struct Advice {
     /// The policy with its options.
     pub policy: String,
+    /// Whether the policy is built in, so that its name is enough to swap to it.
+    pub is_built_in: bool,
     /// By how much its misses would have been fewer, as a share of the cache's.
     pub gain: f64,
     /// Half of the width of an interval that contains the gain with a probability of 95 %.
@@ -63,7 +65,8 @@ impl Advice {
         let percent = |share: f64| format!("{:.0}", share * 100.0);
         let what = what.replace("{}", &percent(gain));
         let text = format!("{policy} would have {what} (±{}) in the last {}", percent(gain_error), duration(seconds));
-        Some(Self { command: format!("media-cache policy swap {policy}"), policy, gain, gain_error, seconds, text })
+        let is_built_in = set.shadows[number].is_built_in();
+        Some(Self { is_built_in, command: format!("media-cache policy swap {policy}"), policy, gain, gain_error, seconds, text })
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use media_cache::policy::{
     Access, CreateError, Entry, Event, ObservedKind, Placement, PolicyChoice, PolicyEngine, PolicyFault, PolicyHandle,
-    PolicyInstance, PolicyLimits,
+    PolicyInstance, PolicyLimits, PolicyOrigin,
 };
 use media_cache_simulator::{Counts, ObjectRequest, Policy, SimulatedCache};
 
@@ -94,6 +94,11 @@ impl Shadow {
         self.state = Err("it is being restarted".into());
         self.state = Running::new(engine, &self.choice, limits, sampling, contents, 1.0);
         self.is_warming = true;
+    }
+
+    /// Whether the policy is built in.
+    pub fn is_built_in(&self) -> bool {
+        matches!(self.choice.component.origin(), PolicyOrigin::BuiltIn(_))
     }
 
     /// By how much its miss ratios may differ because its caches are scaled to a sample.

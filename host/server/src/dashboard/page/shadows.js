@@ -61,6 +61,8 @@ function showAdvice(advice) {
   byId('advice').hidden = !advice;
   if (!advice) return;
   setText('advice-text', `${advice.text}.`);
+  // A component in a file has to be uploaded.
+  byId('take-advice').hidden = advice.is_built_in === false;
   setText('take-advice', `Swap to ${advice.policy}`);
 }
 
