@@ -261,9 +261,7 @@ impl Serve {
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, policy = policy.as_str(), "serving");
         small_directory::wait_until_loaded(&cache).await;
         loaded.send_replace(Some(cache.clone()));
-        if let Some(shadows) = shadows {
-            tokio::spawn(shadows.follow(service, cache.clone()));
-        }
+        let following = shadows.map(|shadows| tokio::spawn(shadows.follow(service, cache.clone(), stopped)));
         notifier.status(format!("serving on http://{address}")).await;
         tokio::spawn(allocator::tick());
 
@@ -274,6 +272,10 @@ impl Serve {
         notifier.stopping("finishing requests in progress").await;
         let grace = times_now.borrow().grace();
         Running { server, connections, limiter, attached: attached.ok(), cache }.finish(grace, &mut signals).await?;
+        // It holds the service, whose trace is complete only when the service is dropped.
+        if let Some(following) = following {
+            following.await.context("the task that follows the shadow policies failed")?;
+        }
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     }

@@ -12,7 +12,7 @@ use media_cache_server::{Service, ShadowReport};
 use media_cache_shadows::{Active, Decision, Progress, ShadowOptions, Shadows};
 use media_cache_simulator::Objective;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::storage::MIB;
 
@@ -128,15 +128,15 @@ impl RunningShadows {
         Arc::new(Reported(self.shadows.clone()))
     }
 
-    /// Follows the decisions of the shadows once the cache has been opened, until the cache is closed.
-    pub async fn follow(mut self, service: Service, cache: MediaCache) {
+    /// Follows the decisions of the shadows once the cache has been opened, until the service stops.
+    pub async fn follow(mut self, service: Service, cache: MediaCache, mut stopped: watch::Receiver<bool>) {
         if self.cache.set(cache.clone()).is_err() {
             return;
         }
         loop {
             let decision = tokio::select! {
                 Some(decision) = self.decisions.recv() => decision,
-                () = cache.closed() => return,
+                _ = stopped.wait_for(|stopped| *stopped) => return,
             };
             if !self.switch(&service, &cache, &decision).await {
                 self.shadows.switch_failed();

@@ -180,8 +180,7 @@ impl Auto {
         if has_changed || previous.is_none() {
             self.active_from = window.number + u64::from(has_changed);
         }
-        let is_first = previous.is_none();
-        let is_swapped_by_others = active.other_swaps > self.other_swaps && !is_first;
+        let is_swapped_by_others = active.other_swaps > self.other_swaps;
         self.other_swaps = active.other_swaps.max(self.other_swaps);
         if is_swapped_by_others {
             (self.is_paused, self.is_unverified, self.requested) = (true, false, None);
