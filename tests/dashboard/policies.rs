@@ -45,10 +45,10 @@ async fn a_click_swaps_the_policy_and_another_one_rolls_it_back() {
     page.until_text("policy-status", "is active").await;
     let policy = real.policy().await;
     assert_eq!((&policy["name"], &policy["options"]["beta"]), (&"gdsf".into(), &"0.5".into()));
-    page.until_text("policy-changes", "lrugdsf:beta=0.5swap").await;
+    page.until_text("policy-changes", "lrugdsf:beta=0.5,cost=1swap").await;
     page.until_text("roll-back", "Roll back to lru").await;
     page.click("#roll-back").await;
-    page.until_text("policy-changes", "gdsf:beta=0.5lrurollback").await;
+    page.until_text("policy-changes", "gdsf:beta=0.5,cost=1lrurollback").await;
     assert_eq!(real.policy().await["name"], "lru");
     // An option that the policy does not accept changes nothing.
     page.tab.evaluate("document.getElementById('option-beta').value = 'many'").await;
