@@ -23,7 +23,7 @@ fn estimates(trace: &Trace, rate: SamplingRate, salt: u64) -> Vec<Ratios> {
     options.memory_bytes = 4 << 30;
     options.min_window_requests = WINDOW as u64;
     let mut live = Live::new("lru", CAPACITY, options);
-    for (number, request) in trace.requests()[..3 * WINDOW].iter().enumerate() {
+    for (number, request) in trace.requests().iter().enumerate() {
         if number == WINDOW {
             live.feed.set_rate(rate);
         }
@@ -42,7 +42,7 @@ fn estimates(trace: &Trace, rate: SamplingRate, salt: u64) -> Vec<Ratios> {
     ratios.collect()
 }
 
-/// The true ratios over the window after the first one in which the sample is used.
+/// The true ratios over the windows after the first one in which the sample is used.
 fn truth(trace: &Trace) -> Vec<[f64; 2]> {
     let ratios = move |policy: &str, factor: f64| {
         let capacity = (CAPACITY as f64 * factor) as u64;
@@ -50,7 +50,7 @@ fn truth(trace: &Trace) -> Vec<[f64; 2]> {
         let mut replay = Replay::new(trace, policy, capacity);
         replay.run(2 * WINDOW).unwrap();
         let before = replay.counts();
-        replay.run(WINDOW).unwrap();
+        replay.run(usize::MAX).unwrap();
         let after = replay.counts();
         let ratio = |misses: u64, requests: u64| misses as f64 / requests as f64;
         [
@@ -88,6 +88,6 @@ fn true_ratios_are_within_the_stated_errors_in_95_percent_of_checks() {
         println!("{within} of {number} are within the error, at most {widest:.3}");
         assert!(within * 100 >= number * 95, "{within} of {number}");
         // An error that says nothing would always be right.
-        assert!(widest < 0.06, "{widest}");
+        assert!(widest < 0.07, "{widest}");
     }
 }

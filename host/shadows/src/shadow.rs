@@ -14,11 +14,11 @@ use crate::sampling::{Sample, SamplingRate};
 use crate::sums::GroupSums;
 
 /// By how much a miss ratio may differ because a cache is scaled to a sample: measured with five policies, at five capacities and four rates.
-const SCALING_ERROR: f64 = 0.01;
+const SCALING_ERROR: f64 = 0.015;
 
 /// The same for policies that divide their capacity, for example into a window and a main queue. A large object may fit into a part of a
 /// whole cache, but not into that of a scaled one.
-const SCALING_ERROR_OF_PARTS: f64 = 0.03;
+const SCALING_ERROR_OF_PARTS: f64 = 0.04;
 
 /// A shadow. A fault ends it, and it then only names the fault.
 pub(crate) struct Shadow {
