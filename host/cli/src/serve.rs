@@ -374,7 +374,8 @@ impl Serve {
         let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
         let files = self.file_budget();
         let converter = self.ingest.check_converter().await.err();
-        let shadows = engine().ok().and_then(|engine| self.shadows.problem(engine.policies()));
+        let shadows =
+            engine().ok().and_then(|engine| self.shadows.problem(engine.policies(), self.storage.policy == PolicyOption::Auto));
         let cache = self.try_out(files.as_ref().map_or(0, |files| files.entries)).await.err();
         let mut problems = self.listeners.problems(&self.listen).await;
         problems.extend([directory, disk_space, trace, files.err(), converter, shadows, cache].into_iter().flatten());

@@ -60,11 +60,7 @@ impl ShadowPolicies {
     /// # Errors
     /// A policy cannot be used.
     pub fn start(&self, engine: &PolicyEngine, is_automatic: bool) -> anyhow::Result<Option<RunningShadows>> {
-        let policies = self.choices(engine)?;
-        anyhow::ensure!(
-            !is_automatic || !policies.is_empty(),
-            "--policy auto needs shadow policies, but there are none (--shadow none)"
-        );
+        let policies = self.choices(engine, is_automatic)?;
         if policies.is_empty() {
             return Ok(None);
         }
@@ -91,7 +87,7 @@ impl ShadowPolicies {
     }
 
     /// The policies, compiled, and with valid options.
-    fn choices(&self, engine: &PolicyEngine) -> anyhow::Result<Vec<PolicyChoice>> {
+    fn choices(&self, engine: &PolicyEngine, is_automatic: bool) -> anyhow::Result<Vec<PolicyChoice>> {
         let choose = |text: &str| -> anyhow::Result<PolicyChoice> {
             let spec: PolicySpec = text.parse().with_context(|| format!("--shadow {text}"))?;
             let choice = spec.choose(engine).with_context(|| format!("--shadow {text}"))?;
@@ -100,15 +96,18 @@ impl ShadowPolicies {
             Ok(choice)
         };
         match &self.shadow[..] {
-            [none] if none == NONE => Ok(Vec::new()),
+            [none] if none == NONE => {
+                anyhow::ensure!(!is_automatic, "--policy auto needs shadow policies, but there are none (--shadow none)");
+                Ok(Vec::new())
+            }
             [] => embedded::policy_names().into_iter().map(|name| choose(recommended(name))).collect(),
             policies => policies.iter().map(|policy| choose(policy)).collect(),
         }
     }
 
     /// Why the shadows cannot be used.
-    pub fn problem(&self, engine: &PolicyEngine) -> Option<anyhow::Error> {
-        self.choices(engine).err()
+    pub fn problem(&self, engine: &PolicyEngine, is_automatic: bool) -> Option<anyhow::Error> {
+        self.choices(engine, is_automatic).err()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use media_cache::policy::{CreateError, Description, Entry, Event, Placement, PolicyFault};
+use media_cache::policy::{CreateError, Description, Entry, Event, Placement, PolicyFault, processor_time};
 
 use crate::subject::Subject;
 
@@ -100,10 +100,4 @@ impl Subject for TimedSubject {
     fn forget(&mut self, ranking: usize) -> Result<(), PolicyFault> {
         self.subject.forget(ranking)
     }
-}
-
-/// The processor time of this thread.
-fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }

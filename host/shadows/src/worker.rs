@@ -7,10 +7,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{io, thread};
 
-use media_cache::policy::{PolicyEngine, RequestObserver};
+use media_cache::policy::{PolicyEngine, RequestObserver, processor_time};
 
 use crate::active::Active;
-use crate::cpu_allowance::{CpuAllowance, CpuUsage, thread_time};
+use crate::cpu_allowance::{CpuAllowance, CpuUsage};
 use crate::feed::Feed;
 use crate::options::ShadowOptions;
 use crate::report::{Report, Used};
@@ -125,7 +125,7 @@ impl Worker {
             }
             let active = (self.active)();
             let progress = self.set.process(&self.feed, now(), &active);
-            let used = thread_time();
+            let used = processor_time();
             let used_share = usage.share(started.elapsed(), used);
             if let Some(rate) = self.set.better_rate(used_share / share, now()) {
                 self.feed.set_rate(rate);
@@ -142,7 +142,7 @@ impl Worker {
             let mut rest = INTERVAL;
             while !rest.is_zero() && !self.is_stopped() {
                 thread::park_timeout(rest.min(MAX_REST));
-                rest = allowance.rest(started.elapsed(), thread_time());
+                rest = allowance.rest(started.elapsed(), processor_time());
             }
         }
     }

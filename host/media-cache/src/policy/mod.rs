@@ -39,7 +39,7 @@ pub use instance::{CreateError, PolicyHandle, PolicyInstance};
 pub use record::{FaultReport, PolicyStatus, PolicyTotals, SwapProgress};
 pub use remembered::RememberedPolicy;
 pub use request_observer::{ObservedKind, ObservedRequest, RequestObserver};
-pub use sandbox::PolicyLimits;
+pub use sandbox::{PolicyLimits, processor_time};
 pub use spec::{PolicyChoice, PolicySpec, PolicySpecError};
 pub use swap_error::SwapError;
 pub use tier_handle::TierHandle;

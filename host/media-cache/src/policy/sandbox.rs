@@ -253,7 +253,8 @@ pub(crate) fn keep_ticking(engine: &Engine) -> std::io::Result<()> {
 }
 
 /// The processor time of this thread.
-pub(super) fn processor_time() -> Duration {
+#[must_use]
+pub fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
