@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 SOURCES = ["Cargo.lock", "Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "bench/compare/servers", "guest", "host", "python", "tests", "wit"]
 
 #: The names of files and directories that it does not contain, besides hidden ones. `data` is only read by tests.
-OMITTED = {"__pycache__", "data", "prebuilt", "target"}
+OMITTED = {"__pycache__", "data", "node_modules", "prebuilt", "target"}
 
 #: What differs in its `pyproject.toml`, which is in the root and no longer needs this backend.
 CHANGES = {
