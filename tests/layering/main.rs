@@ -32,7 +32,7 @@ const LAYERS: &[&[&str]] = &[
     ],
     &["guest/policies/*", "guest/cache", "host/components", "host/http-downloader", "host/maintenance", "host/trace"],
     &["host/media-cache"],
-    &["host/attach", "host/simulator", "host/conformance", "host/server"],
+    &["host/attach", "host/simulator", "host/conformance", "host/server", "host/tier"],
     &["host/shadows"],
     &["host/cli"],
 ];

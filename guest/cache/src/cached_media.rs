@@ -1,6 +1,6 @@
 //! Media on its way from the origin or the disk to the requests that wait for it.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use media_cache_entry_files::Metadata;
 
@@ -16,7 +16,7 @@ pub struct CachedMedia {
     /// The bytes.
     pub body: Blob,
     /// The metadata of the media.
-    pub metadata: Rc<Metadata>,
+    pub metadata: Arc<Metadata>,
     /// Identifies the entry, if the media is stored.
     pub handle: Option<u64>,
     /// Why the media is not stored.
@@ -54,8 +54,8 @@ impl Refreshed {
 impl CachedMedia {
     /// The media of an entry.
     #[must_use]
-    pub fn stored(body: &Blob, metadata: &Rc<Metadata>, handle: u64) -> Self {
-        Self { body: body.share(), metadata: Rc::clone(metadata), handle: Some(handle), not_stored: None }
+    pub fn stored(body: &Blob, metadata: &Arc<Metadata>, handle: u64) -> Self {
+        Self { body: body.share(), metadata: Arc::clone(metadata), handle: Some(handle), not_stored: None }
     }
 
     /// Media that is not stored yet. `cost` is the time in milliseconds that its fetch took, 0 if unknown.
@@ -71,7 +71,7 @@ impl CachedMedia {
     pub fn share(&self) -> Self {
         Self {
             body: self.body.share(),
-            metadata: Rc::clone(&self.metadata),
+            metadata: Arc::clone(&self.metadata),
             handle: self.handle,
             not_stored: self.not_stored.clone(),
         }
@@ -81,7 +81,7 @@ impl CachedMedia {
     pub(crate) fn into_media(self, source: Source, state: &State) -> Media {
         let slot = self.handle.and_then(|handle| state.index.resolve(handle));
         // The entry may have been refreshed in the meantime, in which case its bytes differ.
-        let is_same = |metadata: &Rc<Metadata>| Rc::ptr_eq(metadata, &self.metadata);
+        let is_same = |metadata: &Arc<Metadata>| Arc::ptr_eq(metadata, &self.metadata);
         let file = slot.and_then(|slot| state.memory_tier.open_file(slot)).filter(|open| is_same(&open.metadata));
         let file = file.map(|open| open.body.share());
         let sidecar = slot.and_then(|slot| state.index.get(slot)).filter(|_| file.is_some()).map(Entry::sidecar);

@@ -4,7 +4,7 @@
 //! with the number of stored entries.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use media_cache_entry_files::Metadata;
 
@@ -29,7 +29,7 @@ pub struct Resident {
     /// The bytes. In the memory tier, they are always in memory.
     pub body: Blob,
     /// The metadata of the media.
-    pub metadata: Rc<Metadata>,
+    pub metadata: Arc<Metadata>,
     /// The SHA-256 digest of the bytes, if it is known.
     pub body_digest: Option<[u8; 32]>,
 }

@@ -2,7 +2,7 @@
 //! algorithm, with one bit per file, decides which one to close. It approximates LRU.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use media_cache_entry_files::Metadata;
 
@@ -24,7 +24,7 @@ pub struct OpenFile {
     /// The file.
     pub body: Blob,
     /// The metadata in the sidecar.
-    pub metadata: Rc<Metadata>,
+    pub metadata: Arc<Metadata>,
     /// The SHA-256 digest of its bytes, if it is known.
     pub body_digest: Option<[u8; 32]>,
 }
@@ -40,7 +40,7 @@ impl OpenFile {
     /// Creates another handle to the same file.
     #[must_use]
     pub fn share(&self) -> Self {
-        Self { body: self.body.share(), metadata: Rc::clone(&self.metadata), body_digest: self.body_digest }
+        Self { body: self.body.share(), metadata: Arc::clone(&self.metadata), body_digest: self.body_digest }
     }
 }
 

@@ -4,7 +4,7 @@
 //! have replaced both files. An entry whose file is open was verified before, so if neither file has changed since, it is not verified
 //! again.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use media_cache_entry_files::{KeyDigest, Sidecar};
 
@@ -104,7 +104,7 @@ impl Cache {
         let OpenFile { metadata, body_digest, .. } = open;
         let state = &mut *self.state.borrow_mut();
         let slot = state.index.resolve(handle)?;
-        let is_same = state.memory_tier.open_file(slot).is_some_and(|open| Rc::ptr_eq(&open.metadata, &metadata));
+        let is_same = state.memory_tier.open_file(slot).is_some_and(|open| Arc::ptr_eq(&open.metadata, &metadata));
         let entry = state.index.get(slot)?;
         if entry.state != EntryState::Stored || !entry.has_sidecar(stamp) || !is_same {
             return None;
@@ -197,7 +197,7 @@ impl State {
         }
         let Resident { body, metadata, body_digest } = &resident;
         let media = CachedMedia::stored(body, metadata, self.index.handle(slot));
-        let file = OpenFile { body: file, metadata: Rc::clone(metadata), body_digest: *body_digest };
+        let file = OpenFile { body: file, metadata: Arc::clone(metadata), body_digest: *body_digest };
         self.memory_tier.keep_open(slot, file);
         self.memory_tier.place(&self.index, slot, resident);
         ReadBack::Complete(media)

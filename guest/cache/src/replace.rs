@@ -7,7 +7,7 @@
 //! An entry that cannot be read is replaced the same way. There is nothing to serve until its new files are in place, and if that fails,
 //! the entry is left unchanged.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use media_cache_entry_files::{Cacheability, KeyDigest, Sidecar, disk_size};
 
@@ -130,7 +130,7 @@ impl Cache {
         let resident = if modified { self.replaced_body(&disk, key.digest, &media.body, sidecar.body_digest).await } else { None };
         let body = resident.as_ref().map(Blob::share);
         let resident =
-            resident.map(|body| Resident { body, metadata: Rc::clone(&media.metadata), body_digest: sidecar.body_digest });
+            resident.map(|body| Resident { body, metadata: Arc::clone(&media.metadata), body_digest: sidecar.body_digest });
         let handle = replacement.commit(&sidecar, stamp, resident);
         Ok(Replaced { stored: Stored { handle, body }, modified })
     }

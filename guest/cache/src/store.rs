@@ -1,6 +1,7 @@
 //! Stores an entry: first space is reserved, then the media is written under its final name, and then the sidecar, which commits the entry.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use media_cache_entry_files::{Cacheability, KeyDigest, Sidecar, disk_size};
 
@@ -96,8 +97,8 @@ impl Cache {
         };
         let stored = body.as_ref().map(Blob::share);
         let (metadata, body_digest) = (&media.metadata, sidecar.body_digest);
-        let resident = Resident { body: media.body.share(), metadata: Rc::clone(metadata), body_digest };
-        let file = body.map(|body| OpenFile { body, metadata: Rc::clone(metadata), body_digest });
+        let resident = Resident { body: media.body.share(), metadata: Arc::clone(metadata), body_digest };
+        let file = body.map(|body| OpenFile { body, metadata: Arc::clone(metadata), body_digest });
         self.state.borrow_mut().disk_health.succeeded(Operation::Store);
         Ok(Stored { handle: reservation.commit(stamp, resident, file), body: stored })
     }
@@ -115,7 +116,7 @@ impl Cache {
             url: key.cache_key.as_ref().into(),
             size: media.body.size(),
             body_digest: body_digest.try_into().ok(),
-            metadata: Rc::clone(&media.metadata),
+            metadata: Arc::clone(&media.metadata),
         })
     }
 

@@ -4,7 +4,7 @@
 //! fractions) and `size`. Fields that are specific to this project follow them, and are omitted if they have default values. Reading
 //! tolerates everything except a missing `url` or `size`, without which there is no entry.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub struct Sidecar {
     /// The SHA-256 digest of the media. Other programs may write sidecars without it.
     pub body_digest: Option<[u8; 32]>,
     /// The metadata of the media.
-    pub metadata: Rc<Metadata>,
+    pub metadata: Arc<Metadata>,
 }
 
 #[derive(Serialize)]

@@ -39,6 +39,7 @@ mod memory;
 mod metrics;
 mod min_free;
 mod notify;
+mod observers;
 mod open_file_limit;
 mod outbound;
 mod output;
@@ -74,6 +75,8 @@ mod stats;
 mod storage;
 mod store_options;
 mod table;
+#[cfg_attr(not(feature = "tier"), path = "no_tier.rs")]
+mod tier;
 mod used_cache;
 mod user_files;
 mod verify;

@@ -35,4 +35,8 @@ impl Downloader for ReplaceableDownloader {
         let downloader = self.current();
         Box::pin(async move { downloader.fetch_if_changed(url, validators).await })
     }
+
+    fn check_media(&self, url: &str, mimetype: &str, bytes: u64) -> Result<(), FetchError> {
+        self.current().check_media(url, mimetype, bytes)
+    }
 }

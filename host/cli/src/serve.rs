@@ -41,6 +41,7 @@ use crate::logging::Logging;
 use crate::memory::Memory;
 use crate::metrics::MetricsOptions;
 use crate::notify::{Notifier, runs_tasks};
+use crate::observers::combined;
 use crate::open_file_limit::allowed_files;
 use crate::policy::{CompileLimits, LimitedSuite};
 use crate::policy_option::PolicyOption;
@@ -54,6 +55,7 @@ use crate::shutdown_times::ShutdownTimes;
 use crate::signals::Signals;
 use crate::small_directory;
 use crate::storage::{Storage, UnusablePolicy};
+use crate::tier::{ServiceTier, TierOption};
 
 /// How long a directory that this service has claimed may be in use.
 const MAX_CONTENTION: Duration = Duration::from_secs(3);
@@ -82,6 +84,8 @@ pub struct Serve {
     record_trace: Option<PathBuf>,
     #[command(flatten)]
     listeners: Listeners,
+    #[command(flatten)]
+    tier: TierOption,
     #[command(flatten)]
     shadows: ShadowPolicies,
     #[command(flatten)]
@@ -112,6 +116,7 @@ struct Shared<'a> {
     spool: &'a Arc<Spool>,
     metrics: &'a Metrics,
     request_log: &'a SharedRequestLog,
+    tier: Option<&'a ServiceTier>,
     /// Observes the requests to the cache.
     observer: Option<Arc<dyn RequestObserver>>,
 }
@@ -148,6 +153,7 @@ impl Serve {
         }
         let main = SharedAccess::from(main);
         endpoints.push((listener, main.clone(), limits));
+        let tier = self.tier.open()?;
         let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
         let remembered = Remembered::new(&self.storage);
         // Anything that can fail has to fail before the address is printed: clients may then rely on the service to start, unless the
@@ -172,7 +178,10 @@ impl Serve {
         let shadows = self.shadows.start(components.engine.policies(), self.storage.policy == PolicyOption::Auto)?;
         let shared = Shared {
             files,
-            observer: shadows.as_ref().map(RunningShadows::observer),
+            tier: tier.as_ref(),
+            observer: combined(
+                shadows.as_ref().map(RunningShadows::observer).into_iter().chain(tier.as_ref().map(ServiceTier::observer)),
+            ),
             downloader: &downloader,
             limiter: &limiter,
             spool: &spool,
@@ -205,6 +214,10 @@ impl Serve {
         metrics.watch_queue(limiter.clone());
         metrics.watch_origin_connections(origin_connections.clone());
         metrics.watch_log(log.writer.clone());
+        let reported_tier = tier.as_ref().map(ServiceTier::report);
+        if let Some(tier) = &reported_tier {
+            metrics.watch_tier(tier.clone());
+        }
         let parts = ReloadableParts {
             main,
             admin: admin_access,
@@ -228,6 +241,7 @@ impl Serve {
             metrics,
             request_log,
             shadows: shadows.as_ref().map(RunningShadows::report),
+            tier: reported_tier,
             policy_check: Some(Arc::new(LimitedSuite::new(self.sandbox.limits()))),
         };
         let service = Service::new(loading, self.ingest.max_body_bytes(), extras);
@@ -259,6 +273,9 @@ impl Serve {
         let policy = cache.policy();
         let policy = format!("{} {}", policy.name, policy.version);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, policy = policy.as_str(), "serving");
+        if let Some(tier) = &tier {
+            tier.follow(cache.clone());
+        }
         small_directory::wait_until_loaded(&cache).await;
         loaded.send_replace(Some(cache.clone()));
         let following = shadows.map(|shadows| tokio::spawn(shadows.follow(service, cache.clone(), stopped)));
@@ -271,7 +288,7 @@ impl Serve {
         stop.send_replace(true);
         notifier.stopping("finishing requests in progress").await;
         let grace = times_now.borrow().grace();
-        Running { server, connections, limiter, attached: attached.ok(), cache }.finish(grace, &mut signals).await?;
+        Running { server, connections, limiter, attached: attached.ok(), tier, cache }.finish(grace, &mut signals).await?;
         // It holds the service, whose trace is complete only when the service is dropped.
         if let Some(following) = following {
             following.await.context("the task that follows the shadow policies failed")?;
@@ -347,7 +364,11 @@ impl Serve {
             None => builder,
         };
         let builder = component.configure(builder);
-        let builder = builder.downloader(shared.metrics.measured(Arc::new(downloader)));
+        let downloader = shared.metrics.measured(Arc::new(downloader));
+        let builder = match shared.tier {
+            Some(tier) => tier.configure(builder, Arc::new(downloader), self.storage.key_rules(), shared.spool.clone()),
+            None => builder.downloader(downloader),
+        };
         let transcoder = Logged::new(self.ingest.transcoder(), shared.request_log.clone());
         let transcoder = shared.metrics.measured(Arc::new(transcoder));
         Ok(builder.transcoder(transcoder).prepare()?)
@@ -374,11 +395,12 @@ impl Serve {
         let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
         let files = self.file_budget();
         let converter = self.ingest.check_converter().await.err();
+        let tier = self.tier.open().err();
         let shadows =
             engine().ok().and_then(|engine| self.shadows.problem(engine.policies(), self.storage.policy == PolicyOption::Auto));
         let cache = self.try_out(files.as_ref().map_or(0, |files| files.entries)).await.err();
         let mut problems = self.listeners.problems(&self.listen).await;
-        problems.extend([directory, disk_space, trace, files.err(), converter, shadows, cache].into_iter().flatten());
+        problems.extend([directory, disk_space, trace, files.err(), converter, tier, shadows, cache].into_iter().flatten());
         problems
     }
 

@@ -10,6 +10,10 @@ use media_cache_server::Connections;
 use tokio::task::JoinHandle;
 
 use crate::signals::Signals;
+use crate::tier::ServiceTier;
+
+/// How long a service that stops waits for uploads to its second tier.
+const MAX_UPLOAD_TIME: Duration = Duration::from_secs(5);
 
 /// The parts of a service that is shut down.
 pub struct Running {
@@ -18,6 +22,7 @@ pub struct Running {
     pub limiter: ConcurrencyLimiter,
     /// Serves attached processes.
     pub attached: Option<Listener>,
+    pub tier: Option<ServiceTier>,
     pub cache: MediaCache,
 }
 
@@ -44,6 +49,12 @@ impl Running {
         }
         if let Some(attached) = self.attached.take() {
             attached.stop().await;
+        }
+        if let Some(tier) = &self.tier {
+            tokio::select! {
+                () = tier.finish(MAX_UPLOAD_TIME) => {}
+                () = signals.hastened() => {}
+            }
         }
         self.cache.close().await.context("the cache could not be closed")
     }

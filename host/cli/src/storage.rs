@@ -8,7 +8,8 @@ use clap::Args;
 use indicatif::ProgressBar;
 use media_cache::policy::RememberedPolicy;
 use media_cache::{
-    Builder, CacheComponent, ComponentError, ComponentOrigin, Engine, MediaCache, NoDownloader, NoTranscoder, PolicySpec, defaults,
+    Builder, CacheComponent, ComponentError, ComponentOrigin, Engine, KeyRules, MediaCache, NoDownloader, NoTranscoder, PolicySpec,
+    defaults,
 };
 use media_cache_attach::SharedCache;
 use media_cache_maintenance::{EntryDirectory, StoredEntry};
@@ -55,6 +56,11 @@ impl Storage {
     /// The path of the directory.
     pub fn dir(&self) -> &Path {
         &self.directory.dir
+    }
+
+    /// Which URLs share an entry.
+    pub fn key_rules(&self) -> KeyRules {
+        self.key_rules.rules()
     }
 
     /// The entry stored for a URL, read from its files: without the index of the cache, and even while a service is running. `None` if

@@ -34,7 +34,7 @@ use crate::setup_error::HttpSetupError;
 use crate::target::Target;
 use crate::time_limit::TimeLimit;
 use crate::transport::{OriginRequest, SendError, Transport};
-use crate::type_decision::TypeDecision;
+use crate::type_decision::{TypeDecision, check_known_type};
 use crate::unused_body::discard;
 use media_cache_interfaces::{CacheControl, Cacheability, Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
@@ -293,6 +293,14 @@ impl Downloader for HttpDownloader {
 
     fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
         Box::pin(until_closed(self.options.limiter.as_ref(), self.download_if_changed(url, validators)))
+    }
+
+    fn check_media(&self, url: &str, mimetype: &str, bytes: u64) -> Result<(), FetchError> {
+        self.first_request(url)?;
+        if bytes > self.options.max_body_bytes {
+            return Err(FetchError::TooLarge(self.options.max_body_bytes));
+        }
+        check_known_type(&self.options, mimetype)
     }
 }
 

@@ -127,6 +127,10 @@ impl<D: Downloader> Downloader for Retry<D> {
     fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
         Box::pin(self.attempt(move || self.downloader.fetch_if_changed(url, validators), Fetched::body))
     }
+
+    fn check_media(&self, url: &str, mimetype: &str, bytes: u64) -> Result<(), FetchError> {
+        self.downloader.check_media(url, mimetype, bytes)
+    }
 }
 
 /// Ends a body that is still arriving when the time is up.

@@ -60,10 +60,19 @@ impl TypeDecision {
 
     /// Checks a media type; `subject` starts the message.
     fn check(&self, mimetype: &str, subject: &str) -> Result<(), FetchError> {
-        match accepts(&self.options.accept_types, mimetype) {
-            true => Ok(()),
-            false => Err(FetchError::UnacceptableType(format!("{subject} {mimetype}"))),
-        }
+        check_type(&self.options, mimetype, subject)
+    }
+}
+
+/// Checks the type of media that is already known.
+pub(crate) fn check_known_type(options: &HttpOptions, mimetype: &str) -> Result<(), FetchError> {
+    check_type(options, mimetype, "it is")
+}
+
+fn check_type(options: &HttpOptions, mimetype: &str, subject: &str) -> Result<(), FetchError> {
+    match accepts(&options.accept_types, mimetype) {
+        true => Ok(()),
+        false => Err(FetchError::UnacceptableType(format!("{subject} {mimetype}"))),
     }
 }
 

@@ -43,6 +43,16 @@ pub trait Downloader: Send + Sync + 'static {
     fn fetch_if_changed<'a>(&'a self, url: &'a str, _validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
         Box::pin(async move { self.fetch(url).await.map(Fetched::Media) })
     }
+
+    /// Checks whether this downloader could return media of this type and length, in bytes, for `url`, as far as that is known without a
+    /// request. A downloader that gets media from another source first, such as a shared store, checks it like this, since it may have been
+    /// fetched with other options. The default implementation accepts everything.
+    ///
+    /// # Errors
+    /// The error with which a download of such media would fail.
+    fn check_media(&self, _url: &str, _mimetype: &str, _bytes: u64) -> Result<(), FetchError> {
+        Ok(())
+    }
 }
 
 impl<F, Fut> Downloader for F

@@ -20,6 +20,7 @@ use crate::cache::MediaCache;
 use crate::call_downloaders::CallDownloaders;
 use crate::component::cache_component::CacheComponent;
 use crate::component::record::ComponentRecord;
+use crate::copies::Copies;
 use crate::defaults;
 use crate::directory_lock::DirectoryLock;
 use crate::directory_watch::DirectoryWatch;
@@ -84,6 +85,7 @@ pub struct Builder {
     integrity_check_rate: Option<NonZeroU64>,
     faults: FaultHook,
     observer: SharedObserver,
+    copies: Option<Arc<dyn Copies>>,
 }
 
 impl MediaCache {
@@ -293,6 +295,14 @@ impl Builder {
         self
     }
 
+    /// Where to remove copies of entries that a caller [removes](MediaCache::remove) by their URLs. Evictions, and removals of several
+    /// entries, do not concern copies. Default: there are none.
+    #[must_use]
+    pub fn copies(mut self, copies: Arc<dyn Copies>) -> Self {
+        self.copies = Some(copies);
+        self
+    }
+
     /// The limits of the eviction policy, and of policies that replace it later. Default: see [`PolicyLimits`].
     #[must_use]
     pub fn policy_limits(mut self, limits: PolicyLimits) -> Self {
@@ -373,7 +383,7 @@ impl Builder {
         let directory = self.directory.clone().unwrap_or_else(|| defaults::DIRECTORY.into());
         let lock = DirectoryLock::acquire(&directory)?;
         let (limits, max_silence) = (self.policy_limits, self.max_silence.unwrap_or(MAX_SILENCE));
-        let integrity_check_rate = self.integrity_check_rate;
+        let (integrity_check_rate, copies) = (self.integrity_check_rate, self.copies.clone());
         let key_rules = self.options.key_rules.clone();
         let residents = (!self.every_hit_calls).then(|| Arc::new(ResidentIndex::new(&directory)));
         let (requests, received_requests) = mpsc::channel(QUEUE);
@@ -409,6 +419,7 @@ impl Builder {
             max_silence,
             spool,
             integrity_check_rate,
+            copies,
         })
     }
 

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::availability::{Availability, Outage};
 use crate::component::record::ComponentRecord;
+use crate::copies::Copies;
 use crate::directory_watch::DirectoryWatch;
 use crate::driver_slices::DriverSlices;
 use crate::engine::Engine;
@@ -100,6 +101,8 @@ pub(crate) struct Shared {
     pub latest_status: Mutex<Option<Status>>,
     /// The number of entries that were removed because another program changed their files while they were open.
     pub changed_files: AtomicU64,
+    /// Copies of entries outside of the cache.
+    pub copies: Option<Arc<dyn Copies>>,
     /// Locked while an entry is removed because its file was changed.
     pub dropping: tokio::sync::Mutex<()>,
 }
@@ -235,6 +238,14 @@ impl MediaCache {
         Ok(RefreshOutcome { media: self.remember(&self.key(url), media), modified, not_stored })
     }
 
+    /// Waits until no download of the entry of `url` is in progress. By then, its media has been stored, or will not be stored.
+    ///
+    /// # Errors
+    /// [`CacheError::Closed`], [`CacheError::BrokeDown`] and [`CacheError::Unavailable`].
+    pub async fn settled(&self, url: &str) -> Result<(), CacheError> {
+        self.call_with_retry(|reply| Request::Settled { url: url.into(), reply }).await
+    }
+
     /// Stores `body` for `url`. If media is already stored for the URL, that media is kept. Media whose type the transcoder accepts is
     /// converted: by default, a GIF becomes an MP4. The media is public; use [`put_media`](Self::put_media) to restrict who may store it.
     ///
@@ -257,12 +268,22 @@ impl MediaCache {
             .map_err(CacheError::Store)
     }
 
-    /// Removes the entry of `url`, which all URLs with the same cache key share. Returns whether there was one.
+    /// Removes the entry of `url`, which all URLs with the same cache key share, and its [copy](crate::Copies), if there are copies. Returns
+    /// whether there was one.
     ///
     /// # Errors
-    /// [`CacheError::Store`] if the directory cannot be used or a file could not be deleted; [`CacheError::Closed`],
-    /// [`CacheError::BrokeDown`] and [`CacheError::Unavailable`].
+    /// [`CacheError::Store`] if the directory cannot be used, a file could not be deleted, or the copy could not be removed;
+    /// [`CacheError::Closed`], [`CacheError::BrokeDown`] and [`CacheError::Unavailable`].
     pub async fn remove(&self, url: &str) -> Result<bool, CacheError> {
+        let copy = match &self.0.copies {
+            Some(copies) => copies.remove(&self.key(url)).await,
+            None => Ok(false),
+        };
+        let removed = self.remove_here(url).await?;
+        copy.map(|had_copy| removed || had_copy).map_err(|why| CacheError::Store(StoreError::Disk(why)))
+    }
+
+    async fn remove_here(&self, url: &str) -> Result<bool, CacheError> {
         self.call_with_retry(|reply| Request::Remove { url: url.into(), reply }).await?.map_err(CacheError::Store)
     }
 
@@ -368,7 +389,7 @@ impl MediaCache {
         if media.body.condemn() {
             self.0.changed_files.fetch_add(1, Ordering::Relaxed);
             tracing::warn!("another program changed the file of an entry while it was open; removing the entry");
-            if let Err(error) = self.remove(url).await {
+            if let Err(error) = self.remove_here(url).await {
                 tracing::warn!("cannot remove an entry whose file was changed: {error}");
             }
         }

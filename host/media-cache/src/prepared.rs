@@ -11,6 +11,7 @@ use media_cache_key_rules::KeyRules;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::cache::{CacheError, MediaCache, Shared};
+use crate::copies::Copies;
 use crate::driver::Driver;
 use crate::health::HealthHistory;
 use crate::hit_buffer::HitBuffer;
@@ -43,6 +44,7 @@ pub struct PreparedCache {
     pub(crate) spool: Arc<Spool>,
     /// In bytes per second.
     pub(crate) integrity_check_rate: Option<NonZeroU64>,
+    pub(crate) copies: Option<Arc<dyn Copies>>,
 }
 
 impl PreparedCache {
@@ -73,7 +75,7 @@ impl PreparedCache {
     /// [`OpenError::Start`] and [`OpenError::Thread`].
     pub async fn start(self) -> Result<MediaCache, OpenError> {
         let Self { directory, driver, requests, inbox, key_rules, residents, hits, swapper, pass_through, spool, .. } = self;
-        let (max_silence, integrity_check_rate) = (self.max_silence, self.integrity_check_rate);
+        let (max_silence, integrity_check_rate, copies) = (self.max_silence, self.integrity_check_rate, self.copies);
         let (engine, loaded, availability) = (driver.engine.clone(), driver.loaded.clone(), driver.availability.clone());
         let (slices, components) = (driver.slices.clone(), driver.serving.components.clone());
         let watch = Arc::downgrade(&driver.serving.directory);
@@ -111,6 +113,7 @@ impl PreparedCache {
             integrity: Integrity::default(),
             latest_status: Mutex::default(),
             changed_files: AtomicU64::new(0),
+            copies,
             dropping: tokio::sync::Mutex::default(),
         }));
         supervision::start(&cache, heartbeat, max_silence);

@@ -78,6 +78,11 @@ pub(crate) enum Request {
         removed: u64,
         reply: Reply<Result<u64, StoreError>>,
     },
+    /// Waits until no fetch of an entry is in progress.
+    Settled {
+        url: String,
+        reply: Reply<()>,
+    },
     Health(Reply<Health>),
     Checkpoint(Reply<Result<(), StoreError>>),
     Status(Reply<Status>),
@@ -102,6 +107,7 @@ impl Request {
             | Self::GetOrDownload { .. }
             | Self::Promote { .. }
             | Self::Entries { .. }
+            | Self::Settled { .. }
             | Self::Health(_)
             | Self::Status(_)
             | Self::FlushHits(_) => true,

@@ -28,7 +28,7 @@ use crate::transfer::{hand_over, receive, timestamp};
 pub(crate) struct RequestTask {
     pub request: Request,
     pub instance: Arc<Instance>,
-    /// Set for requests that may fetch media.
+    /// Set for requests that may fetch media, until they end.
     pub fetch: Option<Fetch>,
     /// A future that has to complete before the request begins.
     pub after: Option<BoxFuture<'static, ()>>,
@@ -280,6 +280,8 @@ async fn serve_question(request: Request, accessor: &Accessor<HostState>, instan
             let _listing = instance.slices.during(Work::Listing);
             drop(reply.send(guest.call_entries(accessor, cache, after, limit).await?));
         }
+        // The fetches have ended before the request is served.
+        Request::Settled { reply, .. } => drop(reply.send(())),
         Request::Health(reply) => drop(reply.send(guest.call_health(accessor, cache).await?)),
         Request::Status(reply) => answer_status(reply, accessor, instance).await?,
         Request::FlushHits(reply) => drop(reply.send(())),

@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::join_all;
 use media_cache_key_rules::KeyRules;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -240,10 +242,19 @@ impl Serving {
         tasks: &Tasks,
     ) -> wasmtime::Result<()> {
         let (mut fetch, mut after) = (None, None);
-        if let Request::GetOrDownload { url, .. } = &request {
-            let key = self.key_rules.key(url);
-            after = self.retired.end_of(&key);
-            fetch = Some(instance.fetching.begin(key.into_owned()));
+        match &request {
+            Request::GetOrDownload { url, .. } | Request::Refresh { url, .. } => {
+                let key = self.key_rules.key(url);
+                after = self.retired.end_of(&key);
+                fetch = Some(instance.fetching.begin(key.into_owned()));
+            }
+            Request::Settled { url, .. } => {
+                let key = self.key_rules.key(url);
+                let ends =
+                    instance.fetching.end_of(&key).map(|end| end.map(drop).boxed()).into_iter().chain(self.retired.end_of(&key));
+                after = Some(join_all(ends).map(drop).boxed());
+            }
+            _ => {}
         }
         let (instance, under_way) = (instance.clone(), tasks.under_way.clone());
         accessor.spawn(RequestTask { request, instance, fetch, after, under_way })?;

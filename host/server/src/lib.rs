@@ -30,6 +30,7 @@ mod request_id;
 mod request_rules;
 mod router;
 mod routes;
+mod second_tier;
 mod security_headers;
 mod sent_media;
 mod service;
@@ -50,6 +51,7 @@ pub use handlers::{
 pub use media_cache_requests::{Pseudonym, PseudonymError, SigningKeys, WeakSecret};
 pub use media_cache_trace::TraceRecorder;
 pub use policy_check::{CheckOutcome, CheckResult, PolicyCheck};
+pub use second_tier::{SecondTier, TierOutage, TierReport};
 pub use service::{Extras, Service};
 pub use shadow_report::ShadowReport;
 pub use shared_access::SharedAccess;

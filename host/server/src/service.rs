@@ -14,6 +14,7 @@ use crate::logs::requests::{RequestLog, SharedRequestLog};
 use crate::metrics::registry::Metrics;
 use crate::policy_check::PolicyCheck;
 use crate::problem::Problem;
+use crate::second_tier::SecondTier;
 use crate::shadow_report::ShadowReport;
 use crate::uploads::Uploads;
 use media_cache_requests::Pseudonym;
@@ -53,6 +54,8 @@ pub struct Extras {
     pub request_log: SharedRequestLog,
     /// The report on shadow policies, if they are running.
     pub shadows: Option<Arc<dyn ShadowReport>>,
+    /// The second tier, if there is one.
+    pub tier: Option<Arc<dyn SecondTier>>,
     /// Checks uploaded policies for `/policy/check`.
     pub policy_check: Option<Arc<dyn PolicyCheck>>,
 }
@@ -132,6 +135,10 @@ impl Service {
 
     pub(crate) fn shadows(&self) -> Option<&Arc<dyn ShadowReport>> {
         self.0.extras.shadows.as_ref()
+    }
+
+    pub(crate) fn tier(&self) -> Option<&Arc<dyn SecondTier>> {
+        self.0.extras.tier.as_ref()
     }
 
     pub(crate) fn policy_check(&self) -> Option<&Arc<dyn PolicyCheck>> {

@@ -17,7 +17,8 @@ pub(crate) async fn alive() -> Response {
 }
 
 /// `GET /readyz`: returns 503 while the cache is being opened, while it is degraded, and after it has been closed. A recovering cache
-/// counts as ready, because it serves requests and will store media.
+/// counts as ready, because it serves requests and will store media. So does one whose second tier fails, since its media then comes from
+/// the origins.
 pub(crate) async fn ready(State(service): State<Service>) -> Result<Response, Problem> {
     let Some(cache) = service.loaded_cache() else {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "loading", "the cache is still loading"));
@@ -28,6 +29,12 @@ pub(crate) async fn ready(State(service): State<Service>) -> Result<Response, Pr
             ("reason", reason.into()),
             ("since", seconds(since).into()),
         ])),
-        health => Ok(Json(json!({ "status": "ready", "state": state(&health) })).into_response()),
+        health => {
+            let mut document = json!({ "status": "ready", "state": state(&health) });
+            if let Some(tier) = service.tier() {
+                document["tier"] = tier.report().state();
+            }
+            Ok(Json(document).into_response())
+        }
     }
 }

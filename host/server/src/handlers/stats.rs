@@ -21,6 +21,9 @@ pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Result<Res
     let (status, health) = (cache.status().await?, cache.health().await?);
     let mut document = stats_document(&status, cache.load_report());
     document["health"] = health_document(&cache, &health);
+    if let Some(tier) = service.tier() {
+        document["tier"] = tier.report().document();
+    }
     Ok(Json(document).into_response())
 }
 

@@ -57,6 +57,10 @@ impl<D: Downloader + ?Sized> Downloader for Logged<D> {
             fetched
         })
     }
+
+    fn check_media(&self, url: &str, mimetype: &str, bytes: u64) -> Result<(), FetchError> {
+        self.inner.check_media(url, mimetype, bytes)
+    }
 }
 
 impl<D: ?Sized> Logged<D> {

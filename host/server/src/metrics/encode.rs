@@ -27,6 +27,11 @@ pub(crate) trait Encode {
     /// Any other metric without labels.
     fn metric(&mut self, name: &str, help: &str, metric: &impl EncodeMetric) -> fmt::Result;
 
+    /// A histogram without labels.
+    fn histogram(&mut self, name: &str, help: &str, value: DurationsSnapshot<'_>) -> fmt::Result {
+        self.metric(name, help, &value)
+    }
+
     /// Histograms that differ in one label.
     fn histograms(&mut self, name: &str, help: &str, label: &str, values: &[(&str, DurationsSnapshot<'_>)]) -> fmt::Result;
 }

@@ -29,6 +29,10 @@ impl<D: Downloader + ?Sized> Downloader for Measured<D> {
     fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
         Box::pin(self.metrics.downloads().measure(url, self.inner.fetch_if_changed(url, validators), Fetched::body))
     }
+
+    fn check_media(&self, url: &str, mimetype: &str, bytes: u64) -> Result<(), FetchError> {
+        self.inner.check_media(url, mimetype, bytes)
+    }
 }
 
 impl<T: Transcoder + ?Sized> Transcoder for Measured<T> {

@@ -25,6 +25,7 @@ mod process;
 mod queue;
 pub(crate) mod registry;
 pub(crate) mod requests;
+mod tier;
 mod transcodes;
 
 pub use exposition::Format;

@@ -25,7 +25,9 @@ use crate::metrics::origin_connections::OriginConnectionMetrics;
 use crate::metrics::process::Process;
 use crate::metrics::queue::QueueMetrics;
 use crate::metrics::requests::Requests;
+use crate::metrics::tier::TierMetrics;
 use crate::metrics::transcodes::Transcodes;
+use crate::second_tier::SecondTier;
 
 /// The prefix of all names except those of the process.
 const PREFIX: &str = "media_cache";
@@ -131,6 +133,11 @@ impl Metrics {
     pub fn watch_origin_connections(&self, connections: OriginConnections) {
         let collector = Box::new(OriginConnectionMetrics(connections));
         self.registry().sub_registry_with_prefix(PREFIX).register_collector(collector);
+    }
+
+    /// Adds the metrics of the second tier.
+    pub fn watch_tier(&self, tier: Arc<dyn SecondTier>) {
+        self.registry().sub_registry_with_prefix(PREFIX).register_collector(Box::new(TierMetrics(tier)));
     }
 
     /// Adds the numbers of lost log lines.

@@ -1,0 +1,47 @@
+//! A build without the feature `tier`: there is no second tier.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use media_cache::policy::RequestObserver;
+use media_cache::{Builder, Downloader, KeyRules, MediaCache, Spool};
+use media_cache_server::SecondTier;
+
+/// No options.
+#[derive(Args)]
+pub struct TierOption {}
+
+impl TierOption {
+    /// No tier.
+    pub fn open(&self) -> anyhow::Result<Option<ServiceTier>> {
+        Ok(None)
+    }
+}
+
+/// A tier that does not exist.
+#[derive(Clone)]
+pub struct ServiceTier(Infallible);
+
+impl ServiceTier {
+    pub fn configure(&self, _: Builder, _: Arc<dyn Downloader>, _: KeyRules, _: Arc<Spool>) -> Builder {
+        match self.0 {}
+    }
+
+    pub fn observer(&self) -> Arc<dyn RequestObserver> {
+        match self.0 {}
+    }
+
+    pub fn report(&self) -> Arc<dyn SecondTier> {
+        match self.0 {}
+    }
+
+    pub fn follow(&self, _: MediaCache) {
+        match self.0 {}
+    }
+
+    pub async fn finish(&self, _: Duration) {
+        match self.0 {}
+    }
+}

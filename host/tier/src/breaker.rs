@@ -1,0 +1,199 @@
+//! Stops using a store that fails, and tries it again after a while (a circuit breaker).
+//!
+//! After [`THRESHOLD`] failures in a row, the store is not used for a pause. Then a single attempt is made; if it fails, the next pause is
+//! twice as long.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::failure::StoreFailure;
+use crate::status::Outage;
+
+/// The number of consecutive failures after which the store is not used.
+const THRESHOLD: u32 = 5;
+
+/// The first and the longest pause.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
+
+/// Whether a store can be used, for one kind of request.
+pub(crate) struct Breaker {
+    /// What cannot be done during an outage, and what happens instead, for the log.
+    consequence: &'static str,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    failures: u32,
+    paused: Option<Paused>,
+}
+
+struct Paused {
+    pause: Duration,
+    until: Instant,
+    /// Whether the attempt after the pause has begun.
+    is_tried: bool,
+    outage: Outage,
+}
+
+/// Permission for a request. Its outcome has to be reported, unless the request was cancelled.
+pub(crate) struct Permit<'a> {
+    breaker: &'a Breaker,
+    /// Whether this is the attempt after a pause.
+    is_attempt: bool,
+}
+
+impl Breaker {
+    pub fn new(consequence: &'static str) -> Self {
+        Self { consequence, state: Mutex::default() }
+    }
+
+    /// Permission for a request.
+    ///
+    /// # Errors
+    /// [`StoreFailure::Paused`] during a pause, or while the attempt after it is in progress.
+    pub fn permit(&self) -> Result<Permit<'_>, StoreFailure> {
+        let is_attempt = match &mut self.lock().paused {
+            None => false,
+            Some(paused) if !paused.is_tried && Instant::now() >= paused.until => {
+                paused.is_tried = true;
+                true
+            }
+            Some(_) => return Err(StoreFailure::Paused),
+        };
+        Ok(Permit { breaker: self, is_attempt })
+    }
+
+    /// When the next request will be permitted, unless it is now.
+    pub fn pause_left(&self) -> Option<Duration> {
+        let state = self.lock();
+        state.paused.as_ref().map(|paused| paused.until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
+    }
+
+    /// The outage, if there is one.
+    pub fn outage(&self) -> Option<Outage> {
+        self.lock().paused.as_ref().map(|paused| paused.outage.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Permit<'_> {
+    /// Reports the outcome of the request.
+    pub fn report<T>(self, outcome: Result<T, StoreFailure>) -> Result<T, StoreFailure> {
+        match &outcome {
+            Err(failure) if failure.is_outage() => self.failed(failure),
+            Ok(_) | Err(_) => self.succeeded(),
+        }
+        outcome
+    }
+
+    fn succeeded(&self) {
+        let mut state = self.breaker.lock();
+        state.failures = 0;
+        // A request that began before the outage says nothing about the store now.
+        if self.is_attempt && state.paused.take().is_some() {
+            tracing::info!("the second tier can be used again: {} no longer applies", self.breaker.consequence);
+        }
+    }
+
+    fn failed(&self, failure: &StoreFailure) {
+        let mut state = self.breaker.lock();
+        state.failures = state.failures.saturating_add(1);
+        let failures = state.failures;
+        let (shortest, longest) = PAUSES;
+        match &mut state.paused {
+            Some(paused) if self.is_attempt => {
+                paused.pause = (paused.pause * 2).min(longest);
+                paused.until = Instant::now() + paused.pause;
+                paused.is_tried = false;
+                paused.outage.reason = failure.to_string();
+            }
+            Some(_) => {}
+            None if failures >= THRESHOLD => {
+                let outage = Outage { reason: failure.to_string(), since: SystemTime::now() };
+                tracing::warn!(
+                    "the second tier failed {failures} times in a row: {}; last failure: {failure}",
+                    self.breaker.consequence
+                );
+                state.paused = Some(Paused { pause: shortest, until: Instant::now() + shortest, is_tried: false, outage });
+            }
+            None => {}
+        }
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        // Cancelled: the next request is the attempt.
+        if self.is_attempt
+            && let Some(paused) = &mut self.breaker.lock().paused
+        {
+            paused.is_tried = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed() -> Result<(), StoreFailure> {
+        Err(StoreFailure::Failed("503".into()))
+    }
+
+    fn broken() -> Breaker {
+        let breaker = Breaker::new("nothing happens");
+        for _ in 0..THRESHOLD {
+            assert!(breaker.outage().is_none());
+            breaker.permit().unwrap().report(failed()).unwrap_err();
+        }
+        breaker
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn store_is_paused_after_consecutive_failures_and_then_tried_once_at_a_time() {
+        let breaker = broken();
+        assert!(breaker.permit().is_err());
+        assert_eq!(breaker.outage().unwrap().reason, "503");
+        tokio::time::advance(PAUSES.0).await;
+        let attempt = breaker.permit().unwrap();
+        assert!(breaker.permit().is_err(), "one attempt at a time");
+        attempt.report(failed()).unwrap_err();
+        assert_eq!(breaker.pause_left(), Some(PAUSES.0 * 2));
+        tokio::time::advance(PAUSES.0 * 2).await;
+        breaker.permit().unwrap().report(Ok(())).unwrap();
+        assert!(breaker.permit().is_ok() && breaker.outage().is_none() && breaker.pause_left().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn cancelled_attempt_is_repeated_and_pauses_have_a_limit() {
+        let breaker = broken();
+        for _ in 0..10 {
+            tokio::time::advance(PAUSES.1).await;
+            drop(breaker.permit().unwrap());
+            breaker.permit().unwrap().report(failed()).unwrap_err();
+        }
+        assert_eq!(breaker.pause_left(), Some(PAUSES.1));
+    }
+
+    #[tokio::test]
+    async fn answers_about_a_single_object_are_not_failures_of_the_store() {
+        let breaker = Breaker::new("nothing happens");
+        for _ in 0..10 {
+            for failure in [StoreFailure::NotFound, StoreFailure::Conflict, StoreFailure::Unsupported("x".into())] {
+                breaker.permit().unwrap().report::<()>(Err(failure)).unwrap_err();
+            }
+        }
+        for _ in 0..10 {
+            for outcome in [failed(), failed(), failed(), failed(), Ok(())] {
+                let _ = breaker.permit().unwrap().report(outcome);
+            }
+        }
+        assert!(breaker.outage().is_none());
+    }
+}

@@ -1,0 +1,90 @@
+//! Why a request to the store failed.
+
+use std::error::Error;
+use std::time::Duration;
+
+/// The maximum length of a message from a store, in bytes.
+const MAX_MESSAGE: usize = 300;
+
+/// Why a request to the store failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreFailure {
+    /// There is no such object.
+    #[error("there is no such object")]
+    NotFound,
+    /// The object exists although it must not, or differs from the one that was expected.
+    #[error("another node has created or changed the object")]
+    Conflict,
+    /// The store does not support the operation.
+    #[error("the store does not support this: {0}")]
+    Unsupported(String),
+    /// The store did not respond in time, or the body of its response stopped or was too slow.
+    #[error("the store took longer than {} ms to {what}", limit.as_millis())]
+    Timeout {
+        /// The time limit.
+        limit: Duration,
+        /// What the store had to do.
+        what: &'static str,
+    },
+    /// The object is not what was expected.
+    #[error("{0}")]
+    Unexpected(String),
+    /// Earlier requests failed, and the pause before the next attempt is not over.
+    #[error("the store is not used, because earlier requests failed")]
+    Paused,
+    /// Any other failure, such as a refusal.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl StoreFailure {
+    /// Whether this means that the store cannot be used at present. Other failures are about a single object.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Timeout { .. } | Self::Failed(_))
+    }
+}
+
+impl From<object_store::Error> for StoreFailure {
+    fn from(error: object_store::Error) -> Self {
+        use object_store::Error as E;
+        match error {
+            E::NotFound { .. } => Self::NotFound,
+            E::AlreadyExists { .. } | E::Precondition { .. } | E::NotModified { .. } => Self::Conflict,
+            E::NotImplemented { .. } | E::NotSupported { .. } => Self::Unsupported(message(&error)),
+            error => Self::Failed(message(&error)),
+        }
+    }
+}
+
+/// The message of an error and of its innermost cause, without line breaks.
+fn message(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.len() > MAX_MESSAGE {
+        line.truncate(line.floor_char_boundary(MAX_MESSAGE));
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn message_has_one_line_of_limited_length_with_the_causes() {
+        let source = format!("cause\n{}", "é".repeat(400)).into();
+        let failure = StoreFailure::from(object_store::Error::Generic { store: "S3", source });
+        let StoreFailure::Failed(text) = failure else { panic!("{failure}") };
+        assert!(text.starts_with("Generic S3 error: cause é") && text.ends_with("é…") && text.len() <= MAX_MESSAGE + 3, "{text}");
+    }
+}

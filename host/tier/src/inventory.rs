@@ -1,0 +1,170 @@
+//! What is in a tier: listing, checking and trimming, for a command. No node has to be running.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use media_cache::Spool;
+use media_cache_entry_files::{DigestMap, KeyDigest, Sidecar};
+
+use crate::failure::StoreFailure;
+use crate::location::{Location, LocationError};
+use crate::lookup::Found;
+use crate::names::Kind;
+use crate::store::Store;
+use crate::usage::{fingerprints, hour};
+
+/// The number of objects that are requested concurrently.
+const CONCURRENCY: usize = 16;
+
+/// The maximum size of a list of used entries, in bytes.
+const MAX_LIST: u64 = 32 << 20;
+
+/// The entries in a tier.
+pub struct Inventory {
+    pub(crate) store: Arc<Store>,
+}
+
+/// An entry in a tier, as the store lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TierEntry {
+    /// The digest of its cache key.
+    pub digest: KeyDigest,
+    /// The size of its body in bytes. `None` if it is missing.
+    pub media_bytes: Option<u64>,
+    /// The size of its sidecar in bytes. `None` if it is missing.
+    pub sidecar_bytes: Option<u64>,
+    /// When the younger of its objects was written.
+    pub written: SystemTime,
+}
+
+/// What is wrong with an entry.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// There is a body without a sidecar. It may belong to an entry that is being uploaded.
+    #[error("it has a body but no sidecar")]
+    NoSidecar,
+    /// The objects are damaged.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl TierEntry {
+    /// The size of both objects in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.media_bytes.unwrap_or(0) + self.sidecar_bytes.unwrap_or(0)
+    }
+}
+
+impl Inventory {
+    /// The entries of a tier. Nothing is requested yet. `timeout` is the maximum time for the response to each request.
+    ///
+    /// # Errors
+    /// If the directory does not exist, or the options in the environment are incomplete or invalid.
+    pub fn open(location: &Location, timeout: Duration) -> Result<Self, LocationError> {
+        Ok(Self { store: Arc::new(Store::open(location, timeout)?) })
+    }
+
+    /// All entries, in no particular order.
+    ///
+    /// # Errors
+    /// If the store cannot be listed.
+    pub async fn entries(&self) -> Result<Vec<TierEntry>, StoreFailure> {
+        let mut entries = DigestMap::<TierEntry>::default();
+        let mut listing = self.store.list(self.store.names.prefix());
+        while let Some(object) = listing.try_next().await? {
+            let (digest, is_media) = match self.store.names.kind(&object.location) {
+                Kind::Media(digest) => (digest, true),
+                Kind::Sidecar(digest) => (digest, false),
+                Kind::Other => continue,
+            };
+            let written = object.last_modified.into();
+            let entry = entries.entry(digest).or_insert(TierEntry { digest, media_bytes: None, sidecar_bytes: None, written });
+            entry.written = entry.written.max(written);
+            *if is_media { &mut entry.media_bytes } else { &mut entry.sidecar_bytes } = Some(object.size);
+        }
+        Ok(entries.into_values().collect())
+    }
+
+    /// The sidecars of these entries, in the same order. An entry without one was removed in the meantime, or has none. The inner error
+    /// says why a sidecar is damaged.
+    pub fn sidecars(
+        &self,
+        entries: Vec<TierEntry>,
+    ) -> BoxStream<'static, Result<(TierEntry, Result<Option<Sidecar>, String>), StoreFailure>> {
+        let store = self.store.clone();
+        let read = move |entry: TierEntry| {
+            let store = store.clone();
+            async move { Ok((entry, store.sidecar(entry.digest).await?)) }
+        };
+        futures::stream::iter(entries).map(read).buffered(CONCURRENCY).boxed()
+    }
+
+    /// Reads and checks these entries, in no particular order. The inner result is the URL of the entry, or what is wrong with it.
+    pub fn verify(&self, entries: Vec<TierEntry>) -> BoxStream<'static, Result<(TierEntry, Result<String, Fault>), StoreFailure>> {
+        let store = self.store.clone();
+        let check = move |entry: TierEntry| {
+            let store = store.clone();
+            async move {
+                let found = match store.entry(entry.digest, &Spool::temporary(), &|_| true).await? {
+                    Found::Entry(sidecar, _) => Ok(sidecar.url),
+                    Found::Nothing => Err(Fault::NoSidecar),
+                    Found::Damaged(why) => Err(Fault::Damaged(why)),
+                    Found::Refused => Err(Fault::Damaged("it was refused".into())),
+                    Found::NoSpace(why) => return Err(StoreFailure::Unexpected(why)),
+                };
+                Ok((entry, found))
+            }
+        };
+        futures::stream::iter(entries).map(check).buffer_unordered(CONCURRENCY).boxed()
+    }
+
+    /// Removes an entry. Returns whether it had a sidecar, as far as the store says so.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn remove(&self, digest: KeyDigest) -> Result<bool, StoreFailure> {
+        self.store.remove(digest).await
+    }
+
+    /// When each entry was last used, as the end of an hour, by its fingerprint. Entries that no node has listed are missing.
+    ///
+    /// # Errors
+    /// If the lists of used entries cannot be read.
+    pub async fn last_used(&self) -> Result<LastUsed, StoreFailure> {
+        let names = &self.store.names;
+        let lists: Vec<_> = self.store.list(&names.all_usage()).try_collect().await?;
+        let read = lists.iter().filter_map(|list| Some((names.usage_hour(&list.location)?, &list.location)));
+        let read = futures::stream::iter(read).map(|(hour, path)| async move {
+            match self.store.read(path, MAX_LIST).await {
+                // It was deleted in the meantime.
+                Err(StoreFailure::NotFound) => Ok((hour, Bytes::new())),
+                read => read.map(|(list, _)| (hour, list)),
+            }
+        });
+        let mut last_used = HashMap::new();
+        let mut read = read.buffer_unordered(CONCURRENCY);
+        while let Some((hour, list)) = read.try_next().await? {
+            for fingerprint in fingerprints(&list) {
+                let last: &mut u64 = last_used.entry(fingerprint).or_default();
+                *last = hour.max(*last);
+            }
+        }
+        Ok(LastUsed(last_used))
+    }
+}
+
+/// The hour in which each entry was last used, by fingerprint.
+pub struct LastUsed(HashMap<u64, u64>);
+
+impl LastUsed {
+    /// The hour in which an entry was last used, since 1970. An entry was used when it was uploaded.
+    #[must_use]
+    pub fn hour(&self, entry: &TierEntry) -> u64 {
+        hour(entry.written).max(self.0.get(&entry.digest.fingerprint()).copied().unwrap_or(0))
+    }
+}

@@ -1,0 +1,187 @@
+//! Where a tier is: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix` or `file:///directory`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
+use url::Url;
+
+use crate::failure::StoreFailure;
+
+/// The library's own limit for a whole request, which does not apply.
+const NO_TIMEOUT: &str = "365days";
+
+/// Where a tier is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    url: Url,
+    scheme: Scheme,
+    prefix: Path,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Scheme {
+    S3,
+    Google,
+    Azure,
+    Directory(PathBuf),
+}
+
+/// Why text is not the location of a tier, or the store there cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LocationError {
+    /// The text is not such a URL.
+    #[error(
+        "{0:?} is not the location of a tier: write s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or file:///DIRECTORY"
+    )]
+    Invalid(String),
+    /// The URL has a part that is not used, such as a password.
+    #[error("the location of a tier has no {0}; credentials and options come from the environment, such as AWS_ACCESS_KEY_ID")]
+    Superfluous(&'static str),
+    /// The directory does not exist, or the options for the store from the environment are incomplete or invalid.
+    #[error("cannot use {location} as a tier: {reason}")]
+    Unusable {
+        /// The location.
+        location: Location,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl FromStr for Location {
+    type Err = LocationError;
+
+    fn from_str(text: &str) -> Result<Self, LocationError> {
+        let invalid = || LocationError::Invalid(text.into());
+        let url = Url::parse(text).map_err(|_| invalid())?;
+        let unused = [
+            ("user name or password", !url.username().is_empty() || url.password().is_some()),
+            ("port", url.port().is_some()),
+            ("query", url.query().is_some()),
+            ("fragment", url.fragment().is_some()),
+        ];
+        if let Some((part, _)) = unused.into_iter().find(|(_, is_present)| *is_present) {
+            return Err(LocationError::Superfluous(part));
+        }
+        let has_bucket = url.host_str().is_some_and(|bucket| !bucket.is_empty());
+        let scheme = match url.scheme() {
+            "s3" if has_bucket => Scheme::S3,
+            "gs" if has_bucket => Scheme::Google,
+            "az" if has_bucket => Scheme::Azure,
+            "file" => Scheme::Directory(url.to_file_path().map_err(|()| invalid())?),
+            _ => return Err(invalid()),
+        };
+        let prefix = match &scheme {
+            Scheme::Directory(_) => Path::default(),
+            Scheme::S3 | Scheme::Google | Scheme::Azure => Path::from_url_path(url.path()).map_err(|_| invalid())?,
+        };
+        Ok(Self { url, scheme, prefix })
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.url.as_str().trim_end_matches('/'))
+    }
+}
+
+impl Location {
+    /// Whether text is meant as the location of a tier rather than as a path.
+    #[must_use]
+    pub fn is_url(text: &str) -> bool {
+        ["s3://", "gs://", "az://", "file://"].iter().any(|scheme| text.starts_with(scheme))
+    }
+
+    /// The prefix of all objects.
+    pub(crate) fn prefix(&self) -> &Path {
+        &self.prefix
+    }
+
+    /// The store. Credentials and further options come from the environment. Nothing is requested from the store yet. `timeout` limits
+    /// each connection attempt.
+    pub(crate) fn store(&self, timeout: Duration) -> Result<Arc<dyn ObjectStore>, LocationError> {
+        // The library has no provider of its own. A second installation fails, and changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // The caller limits the time of each request, and tries again itself.
+        let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
+        let connect_timeout = format!("{}ms", timeout.as_millis());
+        let url = self.url.as_str();
+        // The three builders have the same methods, but no trait in common.
+        macro_rules! build {
+            ($builder:ty, $key:ty) => {
+                <$builder>::from_env()
+                    .with_url(url)
+                    .with_retry(retry)
+                    .with_config(<$key>::Client(ClientConfigKey::ConnectTimeout), connect_timeout)
+                    .with_config(<$key>::Client(ClientConfigKey::Timeout), NO_TIMEOUT)
+                    .build()
+                    .map(|store| Arc::new(store) as _)
+            };
+        }
+        let store = match &self.scheme {
+            Scheme::S3 => build!(AmazonS3Builder, AmazonS3ConfigKey),
+            Scheme::Google => build!(GoogleCloudStorageBuilder, GoogleConfigKey),
+            Scheme::Azure => build!(MicrosoftAzureBuilder, AzureConfigKey),
+            Scheme::Directory(directory) => LocalFileSystem::new_with_prefix(directory).map(|store| Arc::new(store) as _),
+        };
+        store.map_err(|error| {
+            let reason = match StoreFailure::from(error) {
+                StoreFailure::NotFound => "there is no such directory".into(),
+                failure => failure.to_string(),
+            };
+            LocationError::Unusable { location: self.clone(), reason }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn location_is_a_bucket_with_a_prefix_or_a_directory() {
+        for (text, prefix, shown) in [
+            ("s3://bucket/a/b/", "a/b", "s3://bucket/a/b"),
+            ("s3://bucket", "", "s3://bucket"),
+            ("gs://bucket/a", "a", "gs://bucket/a"),
+            ("az://container/a", "a", "az://container/a"),
+            ("file:///mnt/media", "", "file:///mnt/media"),
+        ] {
+            let location: Location = text.parse().unwrap();
+            assert_eq!((location.prefix().as_ref(), location.to_string().as_str()), (prefix, shown), "{text}");
+            assert!(Location::is_url(text));
+        }
+    }
+
+    #[test]
+    fn other_text_is_refused_with_the_reason() {
+        for (text, reason) in [
+            ("", "is not the location"),
+            ("/mnt/media", "is not the location"),
+            ("https://example.org/bucket", "is not the location"),
+            ("s3:///prefix", "is not the location"),
+            ("s3://key:secret@bucket", "no user name or password"),
+            ("s3://bucket:9000/", "no port"),
+            ("s3://bucket/a?endpoint=b", "no query"),
+            ("file://host/directory", "is not the location"),
+        ] {
+            let error = text.parse::<Location>().unwrap_err().to_string();
+            assert!(error.contains(reason) && !error.contains("secret"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn directory_must_exist() {
+        let location: Location = "file:///nonexistent/directory".parse().unwrap();
+        let error = location.store(Duration::from_secs(1)).unwrap_err().to_string();
+        assert_eq!(error, "cannot use file:///nonexistent/directory as a tier: there is no such directory");
+    }
+}

@@ -1,0 +1,179 @@
+//! Requests to the store, with time limits. A store that fails is not used for a while.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use futures::stream::BoxStream;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::breaker::Breaker;
+use crate::failure::StoreFailure;
+use crate::location::{Location, LocationError};
+use crate::names::Names;
+
+/// For this many bytes of a body, as much time is allowed as for the response to a request.
+const BYTES_PER_TIMEOUT: u64 = 1 << 20;
+
+/// The store of a tier.
+pub(crate) struct Store {
+    objects: Arc<dyn ObjectStore>,
+    pub names: Names,
+    pub timeout: Duration,
+    pub reads: Breaker,
+    pub writes: Breaker,
+}
+
+/// An object that is being received.
+pub(crate) struct Object {
+    pub meta: ObjectMeta,
+    body: BoxStream<'static, object_store::Result<Bytes>>,
+    deadline: Instant,
+    limit: Duration,
+}
+
+/// The condition for writing an object.
+pub(crate) enum When {
+    Always,
+    /// Only if it does not exist.
+    New,
+    /// Only if it is still this one.
+    Unchanged(UpdateVersion),
+}
+
+impl Store {
+    pub fn open(location: &Location, timeout: Duration) -> Result<Self, LocationError> {
+        Ok(Self::of(location.store(timeout)?, location.prefix().clone(), timeout))
+    }
+
+    pub fn of(objects: Arc<dyn ObjectStore>, prefix: Path, timeout: Duration) -> Self {
+        Self {
+            objects,
+            names: Names::new(prefix),
+            timeout,
+            reads: Breaker::new("media that is not stored here comes from its origin"),
+            writes: Breaker::new("new media is not uploaded, and nodes do not wait for each other"),
+        }
+    }
+
+    /// The time for a request with this many bytes.
+    fn limit(&self, bytes: u64) -> Duration {
+        let parts = u32::try_from(bytes / BYTES_PER_TIMEOUT).unwrap_or(u32::MAX);
+        self.timeout.saturating_mul(parts.saturating_add(1))
+    }
+
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        what: &'static str,
+        request: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, StoreFailure> {
+        Ok(timeout(limit, request).await.map_err(|_| StoreFailure::Timeout { limit, what })??)
+    }
+
+    /// Begins to receive an object of at most `max_bytes`.
+    pub async fn object(&self, path: &Path, max_bytes: u64) -> Result<Object, StoreFailure> {
+        let found = self.within(self.timeout, "respond", self.objects.get(path)).await?;
+        let meta = found.meta.clone();
+        if meta.size > max_bytes {
+            return Err(StoreFailure::Unexpected(format!("{path} has {} bytes, not at most {max_bytes}", meta.size)));
+        }
+        let limit = self.limit(meta.size);
+        Ok(Object { body: found.into_stream(), meta, deadline: Instant::now() + limit, limit })
+    }
+
+    /// Receives a whole object of at most `max_bytes`.
+    pub async fn read(&self, path: &Path, max_bytes: u64) -> Result<(Bytes, ObjectMeta), StoreFailure> {
+        let mut object = self.object(path, max_bytes).await?;
+        let mut bytes = Vec::with_capacity(object.meta.size as usize);
+        while let Some(chunk) = object.chunk().await? {
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok((bytes.into(), object.meta))
+    }
+
+    /// What the store knows about an object.
+    pub async fn meta(&self, path: &Path) -> Result<ObjectMeta, StoreFailure> {
+        self.within(self.timeout, "respond", self.objects.head(path)).await
+    }
+
+    /// Writes an object. Returns its version.
+    pub async fn write(&self, path: &Path, bytes: Bytes, when: When) -> Result<UpdateVersion, StoreFailure> {
+        let limit = self.limit(bytes.len() as u64);
+        let mode = match when {
+            When::Always => PutMode::Overwrite,
+            When::New => PutMode::Create,
+            When::Unchanged(version) => PutMode::Update(version),
+        };
+        let put = self.objects.put_opts(path, PutPayload::from_bytes(bytes), PutOptions::from(mode));
+        let written = self.within(limit, "accept an object", put).await?;
+        Ok(UpdateVersion { e_tag: written.e_tag, version: written.version })
+    }
+
+    /// Writes a large object in parts.
+    pub async fn write_parts(
+        &self,
+        path: &Path,
+        mut parts: BoxStream<'_, Result<Bytes, StoreFailure>>,
+    ) -> Result<(), StoreFailure> {
+        let mut upload = self.within(self.timeout, "begin an upload", self.objects.put_multipart(path)).await?;
+        let sent = async {
+            while let Some(part) = parts.try_next().await? {
+                let limit = self.limit(part.len() as u64);
+                self.within(limit, "accept a part of an object", upload.put_part(part.into())).await?;
+            }
+            self.within(self.timeout, "complete an upload", upload.complete()).await.map(drop)
+        };
+        let sent = sent.await;
+        if sent.is_err() {
+            // Parts that remain cost money until the store's own rules delete them.
+            let _ = self.within(self.timeout, "end an upload", upload.abort()).await;
+        }
+        sent
+    }
+
+    /// Deletes an object. Returns whether there was one, as far as the store says so.
+    pub async fn delete(&self, path: &Path) -> Result<bool, StoreFailure> {
+        match self.within(self.timeout, "delete an object", self.objects.delete(path)).await {
+            Err(StoreFailure::NotFound) => Ok(false),
+            deleted => deleted.map(|()| true),
+        }
+    }
+
+    /// All objects below a path, in no particular order. There is a time limit for each page of the listing.
+    pub fn list(&self, path: &Path) -> BoxStream<'static, Result<ObjectMeta, StoreFailure>> {
+        let (listing, limit) = (self.objects.list(Some(path)), self.limit(BYTES_PER_TIMEOUT * 4));
+        Box::pin(futures::stream::try_unfold(listing, move |mut listing| async move {
+            let next =
+                timeout(limit, listing.try_next()).await.map_err(|_| StoreFailure::Timeout { limit, what: "list its objects" })?;
+            Ok(next?.map(|meta| (meta, listing)))
+        }))
+    }
+
+    /// How far the store's clock is ahead of this machine's, in seconds. Writes an object to find out, with an error of a few seconds.
+    pub async fn clock_lead(&self, node: &str) -> Result<f64, StoreFailure> {
+        let path = self.names.clock(node);
+        self.write(&path, Bytes::new(), When::Always).await?;
+        let written = SystemTime::from(self.meta(&path).await?.last_modified);
+        Ok(seconds_between(SystemTime::now(), written))
+    }
+}
+
+impl Object {
+    /// The next bytes, and `None` at the end. The length is not checked.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, StoreFailure> {
+        let next = timeout_at(self.deadline, self.body.try_next()).await;
+        Ok(next.map_err(|_| StoreFailure::Timeout { limit: self.limit, what: "send an object" })??)
+    }
+}
+
+/// The seconds from one time to another, negative if it is earlier.
+pub(crate) fn seconds_between(from: SystemTime, to: SystemTime) -> f64 {
+    match to.duration_since(from) {
+        Ok(after) => after.as_secs_f64(),
+        Err(before) => -before.duration().as_secs_f64(),
+    }
+}
