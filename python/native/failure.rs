@@ -79,6 +79,7 @@ impl Failure {
             Self::Python(error) => error,
             Self::Cache(CacheError::Fetch(error)) => fetch_exception(py, &error),
             Self::Cache(CacheError::Store(error)) | Self::NotStored(error) => store_exception(py, &error),
+            Self::Cache(error @ CacheError::Copy(_)) => exception(py, "disk-failed", &error.to_string(), None),
             Self::Cache(CacheError::BrokeDown) => exception(py, "broke-down", &CacheError::BrokeDown.to_string(), None),
             Self::Cache(CacheError::Unavailable(outage)) => {
                 exception(py, "degraded", &CacheError::Unavailable(outage).to_string(), None)

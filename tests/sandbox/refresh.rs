@@ -126,7 +126,7 @@ async fn media_without_validators_is_fetched_unconditionally() {
     fill(&cache, &[URL]).await;
     rig.origin.serves(URL, version(2, "second"));
     assert!(cache.refresh(URL).await.unwrap().modified);
-    assert_eq!((rig.origin.conditions(URL), rig.origin.requests(URL)), (None, 2));
+    assert_eq!((rig.origin.conditions(URL), rig.origin.requests(URL)), (Some(Validators::default()), 2));
     serves(&cache, "second").await;
 }
 

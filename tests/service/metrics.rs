@@ -277,7 +277,8 @@ fn table(scrape: &Scrape) -> String {
 #[tokio::test]
 async fn every_metric_is_documented_with_its_type_labels_and_help() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
-    let service = dir.serve().await;
+    let tier = tempfile::tempdir().unwrap();
+    let service = dir.serve_with(&["--tier", &format!("file://{}", tier.path().display())]).await;
     service.media(&origin.serves("/a.gif", "image/gif", gif(&[10, 10]))).await.is("miss");
     let table = table(&Scrape::of(&service).await);
     let documented = workspace_file("docs/metrics.md");

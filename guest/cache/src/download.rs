@@ -32,10 +32,17 @@ impl Cache {
         }
     }
 
-    /// Fetches the URL. If the body is still arriving and may already be served, the download [ends](Self::end_download) later.
-    pub(crate) async fn download(&self, key: &LookupKey<'_>, context: Option<u64>) -> Result<Download, FetchError> {
+    /// Fetches the URL. If the body is still arriving and may already be served, the download [ends](Self::end_download) later. With
+    /// `refreshes`, the media has to be current, as for [`fetch_again`](Self::fetch_again).
+    pub(crate) async fn download(
+        &self,
+        key: &LookupKey<'_>,
+        context: Option<u64>,
+        refreshes: bool,
+    ) -> Result<Download, FetchError> {
         let began = clock::ticks();
-        let media = match downloader::fetch(request(key, None, context)).await.and_then(media_of) {
+        let validators = refreshes.then_some(Validators { etag: None, last_modified: None });
+        let media = match downloader::fetch(request(key, validators, context)).await.and_then(media_of) {
             Ok(media) => media,
             Err(failure) => return Err(self.download_failed(key, failure)),
         };
@@ -83,10 +90,10 @@ impl Cache {
         validators: Validators,
         context: Option<u64>,
     ) -> Result<(Fetched, u32), FetchError> {
-        let validators = (validators.etag.is_some() || validators.last_modified.is_some()).then_some(validators);
-        let is_conditional = validators.is_some();
+        let is_conditional = validators.etag.is_some() || validators.last_modified.is_some();
         let began = clock::ticks();
-        let result = match downloader::fetch(request(key, validators, context)).await {
+        // Even without validators, the host must ask the origin rather than another cache.
+        let result = match downloader::fetch(request(key, Some(validators), context)).await {
             Ok(Fetched::NotModified(cache_control)) if is_conditional => Ok(Fetched::NotModified(cache_control)),
             Ok(fetched) => whole_media_of(fetched).await.map(Fetched::Media),
             Err(failure) => Err(failure),

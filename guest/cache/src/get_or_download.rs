@@ -83,7 +83,8 @@ impl Cache {
         if remembered == RememberedFailure::Applies {
             self.recall_failure(key)?;
         }
-        let download = self.download(key, context).await?;
+        let refreshes = remembered == RememberedFailure::Ignored;
+        let download = self.download(key, context, refreshes).await?;
         let fill = match fill {
             Some(fill) => fill,
             // A complete body is not abandoned in favour of one that can still fail.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::options::DirectoryOptions;
 
 /// The version of the protocol.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// The first message of an attached process.
 #[derive(Serialize, Deserialize)]
@@ -352,6 +352,7 @@ struct OutageDef {
 enum CacheErrorDef {
     Fetch(#[serde(with = "FetchErrorDef")] FetchError),
     Store(#[serde(with = "StoreErrorDef")] StoreError),
+    Copy(String),
     BrokeDown,
     Unavailable(#[serde(with = "OutageDef")] Outage),
     Closed,

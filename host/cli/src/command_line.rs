@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::component_command::Component;
 use crate::config::{self, Settings};
 use crate::config_command::Config;
+use crate::directory::is_store;
 use crate::export::Export;
 use crate::get::Get;
 use crate::import::Import;
@@ -20,6 +21,8 @@ use crate::serve::Serve;
 use crate::sign::Sign;
 use crate::simulate::Simulate;
 use crate::stats::Stats;
+#[cfg(feature = "tier")]
+use crate::tier_command::TierCommand;
 use crate::verify::Verify;
 use crate::version;
 
@@ -83,6 +86,10 @@ enum Command {
     /// Show and replace the cache component of a running service, and export the components
     #[command(subcommand)]
     Component(Component),
+    /// List, check, trim and copy the entries in a second tier
+    #[cfg(feature = "tier")]
+    #[command(subcommand)]
+    Tier(TierCommand),
     /// Compile a policy for a service, in a separate process
     #[command(hide = true)]
     CompilePolicy(CompilePolicy),
@@ -123,6 +130,13 @@ impl Cli {
             Command::CompilePolicy(compile) => return compile.run(),
             command => command,
         };
+        let is_of_list = matches!(&command, Command::Ls(_)) && cfg!(feature = "tier");
+        if let Some(directory) = settings.text("dir").filter(|directory| is_store(directory) && !is_of_list) {
+            anyhow::bail!(
+                "--dir {directory} is in a store, but this command needs a directory; `serve --tier` uses a store as a second tier, and \
+                 `ls` and `tier` show what is in it"
+            );
+        }
         if let Command::Serve(_) = &command {
             allocate_descriptor_table();
         }
@@ -143,6 +157,8 @@ impl Cli {
                 Command::Import(import) => import.run(&settings).await,
                 Command::Simulate(simulate) => simulate.run(),
                 Command::Policy(policy) => policy.run(&settings).await,
+                #[cfg(feature = "tier")]
+                Command::Tier(tier) => tier.run(&settings).await,
                 Command::Component(component) => component.run().await,
                 Command::Config(config) => config.run(&settings).await,
             }

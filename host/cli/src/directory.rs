@@ -24,6 +24,11 @@ pub struct CacheDirectory {
     pub dir: PathBuf,
 }
 
+/// Whether a directory is meant to be in a store, as in `s3://bucket`. Most commands need a directory of the file system.
+pub fn is_store(directory: &str) -> bool {
+    ["s3://", "gs://", "az://", "file://"].iter().any(|scheme| directory.starts_with(scheme))
+}
+
 impl CacheDirectory {
     /// Opens the directory for reading. It must exist and be the directory of a cache.
     ///

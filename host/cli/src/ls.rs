@@ -8,6 +8,8 @@ use indicatif::HumanBytes;
 use serde_json::Value;
 
 use crate::config::Settings;
+#[cfg(feature = "tier")]
+use crate::directory::is_store;
 use crate::output;
 use crate::policy::text;
 use crate::service_option::ServiceOption;
@@ -28,6 +30,10 @@ pub struct Ls {
 
 impl Ls {
     pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+        #[cfg(feature = "tier")]
+        if let Some(store) = self.storage.dir().to_str().filter(|dir| is_store(dir)) {
+            return crate::tier_command::list_at(store, self.json).await;
+        }
         let cache = Arc::new(self.storage).used(&self.service, settings).await?;
         let listed = list(&cache, self.json).await;
         let closed = cache.close().await;

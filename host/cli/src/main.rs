@@ -77,6 +77,8 @@ mod store_options;
 mod table;
 #[cfg_attr(not(feature = "tier"), path = "no_tier.rs")]
 mod tier;
+#[cfg(feature = "tier")]
+mod tier_command;
 mod used_cache;
 mod user_files;
 mod verify;

@@ -41,6 +41,10 @@ impl ServiceTier {
         match self.0 {}
     }
 
+    pub async fn list_used(&self, _: Duration) {
+        match self.0 {}
+    }
+
     pub async fn finish(&self, _: Duration) {
         match self.0 {}
     }

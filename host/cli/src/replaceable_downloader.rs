@@ -36,7 +36,7 @@ impl Downloader for ReplaceableDownloader {
         Box::pin(async move { downloader.fetch_if_changed(url, validators).await })
     }
 
-    fn check_media(&self, url: &str, mimetype: &str, bytes: u64) -> Result<(), FetchError> {
-        self.current().check_media(url, mimetype, bytes)
+    fn check(&self, url: &str, media: Option<(&str, u64)>) -> Result<(), FetchError> {
+        self.current().check(url, media)
     }
 }

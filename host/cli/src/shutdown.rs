@@ -15,6 +15,9 @@ use crate::tier::ServiceTier;
 /// How long a service that stops waits for uploads to its second tier.
 const MAX_UPLOAD_TIME: Duration = Duration::from_secs(5);
 
+/// How long it tries to list in the second tier what it has used.
+const MAX_LIST_TIME: Duration = Duration::from_secs(3);
+
 /// The parts of a service that is shut down.
 pub struct Running {
     pub server: JoinHandle<Vec<()>>,
@@ -56,6 +59,10 @@ impl Running {
                 () = signals.hastened() => {}
             }
         }
-        self.cache.close().await.context("the cache could not be closed")
+        let closed = self.cache.close().await;
+        if let Some(tier) = &self.tier {
+            tier.list_used(MAX_LIST_TIME).await;
+        }
+        closed.context("the cache could not be closed")
     }
 }

@@ -106,6 +106,11 @@ impl ServiceTier {
         self.0.follow(cache);
     }
 
+    /// Lists in the tier what was used, at most for this long. To be called after the cache was closed.
+    pub async fn list_used(&self, limit: Duration) {
+        self.0.list_used(limit).await;
+    }
+
     /// Finishes the uploads, at most for this long. To be called before the cache is closed.
     pub async fn finish(&self, limit: Duration) {
         self.0.finish(limit).await;

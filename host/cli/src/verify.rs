@@ -16,7 +16,7 @@ use crate::output::{self, OutputError};
 use crate::progress;
 
 /// The exit status if something is damaged and was not repaired.
-const DAMAGED: u8 = 3;
+pub const DAMAGED: u8 = 3;
 
 /// The maximum number of threads. More would not read a disk faster.
 const MAX_THREADS: usize = 64;

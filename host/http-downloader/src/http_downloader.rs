@@ -295,8 +295,9 @@ impl Downloader for HttpDownloader {
         Box::pin(until_closed(self.options.limiter.as_ref(), self.download_if_changed(url, validators)))
     }
 
-    fn check_media(&self, url: &str, mimetype: &str, bytes: u64) -> Result<(), FetchError> {
+    fn check(&self, url: &str, media: Option<(&str, u64)>) -> Result<(), FetchError> {
         self.first_request(url)?;
+        let Some((mimetype, bytes)) = media else { return Ok(()) };
         if bytes > self.options.max_body_bytes {
             return Err(FetchError::TooLarge(self.options.max_body_bytes));
         }

@@ -128,8 +128,8 @@ impl<D: Downloader> Downloader for Retry<D> {
         Box::pin(self.attempt(move || self.downloader.fetch_if_changed(url, validators), Fetched::body))
     }
 
-    fn check_media(&self, url: &str, mimetype: &str, bytes: u64) -> Result<(), FetchError> {
-        self.downloader.check_media(url, mimetype, bytes)
+    fn check(&self, url: &str, media: Option<(&str, u64)>) -> Result<(), FetchError> {
+        self.downloader.check(url, media)
     }
 }
 

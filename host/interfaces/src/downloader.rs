@@ -44,13 +44,13 @@ pub trait Downloader: Send + Sync + 'static {
         Box::pin(async move { self.fetch(url).await.map(Fetched::Media) })
     }
 
-    /// Checks whether this downloader could return media of this type and length, in bytes, for `url`, as far as that is known without a
-    /// request. A downloader that gets media from another source first, such as a shared store, checks it like this, since it may have been
-    /// fetched with other options. The default implementation accepts everything.
+    /// Checks whether this downloader may fetch `url` and return media of a type and a length in bytes, if these are known, as far as that
+    /// can be decided without a request. A downloader that gets media from another source first, such as a shared store, checks it like
+    /// this, since it may have been fetched with other options. The default implementation accepts everything.
     ///
     /// # Errors
-    /// The error with which a download of such media would fail.
-    fn check_media(&self, _url: &str, _mimetype: &str, _bytes: u64) -> Result<(), FetchError> {
+    /// The error with which a download would fail.
+    fn check(&self, _url: &str, _media: Option<(&str, u64)>) -> Result<(), FetchError> {
         Ok(())
     }
 }

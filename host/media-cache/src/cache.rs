@@ -41,6 +41,9 @@ pub enum CacheError {
     /// The entry could not be stored or removed, or the index log could not be written.
     #[error("{}", describe(.0))]
     Store(StoreError),
+    /// The entry was removed, but its [copy](crate::Copies) may still exist; the text says why.
+    #[error("the entry was removed, but {0}")]
+    Copy(String),
     /// The component crashed while serving the request, and is being restarted. Retrying may succeed.
     #[error("the cache component crashed while serving this request; see the log for the cause")]
     BrokeDown,
@@ -272,15 +275,15 @@ impl MediaCache {
     /// whether there was one.
     ///
     /// # Errors
-    /// [`CacheError::Store`] if the directory cannot be used, a file could not be deleted, or the copy could not be removed;
-    /// [`CacheError::Closed`], [`CacheError::BrokeDown`] and [`CacheError::Unavailable`].
+    /// [`CacheError::Store`] if the directory cannot be used or a file could not be deleted; [`CacheError::Copy`], [`CacheError::Closed`],
+    /// [`CacheError::BrokeDown`] and [`CacheError::Unavailable`].
     pub async fn remove(&self, url: &str) -> Result<bool, CacheError> {
         let copy = match &self.0.copies {
             Some(copies) => copies.remove(&self.key(url)).await,
             None => Ok(false),
         };
         let removed = self.remove_here(url).await?;
-        copy.map(|had_copy| removed || had_copy).map_err(|why| CacheError::Store(StoreError::Disk(why)))
+        copy.map(|had_copy| removed || had_copy).map_err(CacheError::Copy)
     }
 
     async fn remove_here(&self, url: &str) -> Result<bool, CacheError> {

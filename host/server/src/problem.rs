@@ -173,6 +173,7 @@ impl From<CacheError> for Problem {
         match error {
             CacheError::Fetch(error) => error.into(),
             CacheError::Store(error) => error.into(),
+            CacheError::Copy(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "not-deleted", error.to_string()),
             CacheError::BrokeDown => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "broke-down", error.to_string()),
             CacheError::Unavailable(outage) => Self::degraded(&outage.reason),
             CacheError::Closed => Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting-down", "the service is shutting down"),

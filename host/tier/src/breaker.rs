@@ -77,16 +77,43 @@ impl Breaker {
         self.lock().paused.as_ref().map(|paused| paused.outage.clone())
     }
 
+    fn failed(&self, failure: &StoreFailure, is_attempt: bool) {
+        let mut state = self.lock();
+        state.failures = state.failures.saturating_add(1);
+        let failures = state.failures;
+        let (shortest, longest) = PAUSES;
+        match &mut state.paused {
+            Some(paused) if is_attempt => {
+                paused.pause = (paused.pause * 2).min(longest);
+                paused.until = Instant::now() + paused.pause;
+                paused.is_tried = false;
+                paused.outage.reason = failure.to_string();
+            }
+            Some(_) => {}
+            None if failures >= THRESHOLD => {
+                let outage = Outage { reason: failure.to_string(), since: SystemTime::now() };
+                tracing::warn!("the second tier failed {failures} times in a row: {}; last failure: {failure}", self.consequence);
+                state.paused = Some(Paused { pause: shortest, until: Instant::now() + shortest, is_tried: false, outage });
+            }
+            None => {}
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Permit<'_> {
+    /// Whether this is the attempt after a pause. Nothing else is permitted until its outcome is known, so it should not take long.
+    pub fn is_attempt(&self) -> bool {
+        self.is_attempt
+    }
+
     /// Reports the outcome of the request.
     pub fn report<T>(self, outcome: Result<T, StoreFailure>) -> Result<T, StoreFailure> {
         match &outcome {
-            Err(failure) if failure.is_outage() => self.failed(failure),
+            Err(failure) if failure.is_outage() => self.breaker.failed(failure, self.is_attempt),
             Ok(_) | Err(_) => self.succeeded(),
         }
         outcome
@@ -97,32 +124,7 @@ impl Permit<'_> {
         state.failures = 0;
         // A request that began before the outage says nothing about the store now.
         if self.is_attempt && state.paused.take().is_some() {
-            tracing::info!("the second tier can be used again: {} no longer applies", self.breaker.consequence);
-        }
-    }
-
-    fn failed(&self, failure: &StoreFailure) {
-        let mut state = self.breaker.lock();
-        state.failures = state.failures.saturating_add(1);
-        let failures = state.failures;
-        let (shortest, longest) = PAUSES;
-        match &mut state.paused {
-            Some(paused) if self.is_attempt => {
-                paused.pause = (paused.pause * 2).min(longest);
-                paused.until = Instant::now() + paused.pause;
-                paused.is_tried = false;
-                paused.outage.reason = failure.to_string();
-            }
-            Some(_) => {}
-            None if failures >= THRESHOLD => {
-                let outage = Outage { reason: failure.to_string(), since: SystemTime::now() };
-                tracing::warn!(
-                    "the second tier failed {failures} times in a row: {}; last failure: {failure}",
-                    self.breaker.consequence
-                );
-                state.paused = Some(Paused { pause: shortest, until: Instant::now() + shortest, is_tried: false, outage });
-            }
-            None => {}
+            tracing::info!("the second tier can be used again: it is no longer true that {}", self.breaker.consequence);
         }
     }
 }

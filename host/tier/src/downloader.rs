@@ -36,7 +36,9 @@ impl Tier {
 
 impl<D: Downloader + ?Sized> TieredDownloader<D> {
     async fn download(&self, url: &str) -> Result<FetchedMedia, FetchError> {
-        let Some(entry) = self.shared_entry(url) else { return self.downloader.fetch(url).await };
+        let Some(entry) = self.shared_entry(url).filter(|_| self.downloader.check(url, None).is_ok()) else {
+            return self.downloader.fetch(url).await;
+        };
         if let Some(media) = self.lookup(url, &entry).await {
             return Ok(media);
         }
@@ -81,7 +83,7 @@ impl<D: Downloader + ?Sized> TieredDownloader<D> {
     }
 
     async fn lookup(&self, url: &str, entry: &Entry) -> Option<FetchedMedia> {
-        let check = |mimetype: &str, bytes| self.downloader.check_media(url, mimetype, bytes);
+        let check = |mimetype: &str, bytes| self.downloader.check(url, Some((mimetype, bytes)));
         self.tier.lookup(entry.digest, &self.spool, check).await
     }
 
@@ -101,9 +103,10 @@ impl<D: Downloader + ?Sized> TieredDownloader<D> {
     }
 }
 
-/// Whether a lease is needed for media that is arriving, from this size in bytes.
+/// Whether a lease is needed for media, from this size in bytes. It is not if all of it has already arrived.
 fn needs_lease(media: &FetchedMedia, lease_bytes: u64) -> bool {
-    media.cache_control.cacheability == Cacheability::Public
+    media.body.is_arriving()
+        && media.cache_control.cacheability == Cacheability::Public
         && media.body.expected_len().is_some_and(|length| length >= lease_bytes)
 }
 
@@ -112,18 +115,24 @@ impl<D: Downloader + ?Sized> Downloader for TieredDownloader<D> {
         Box::pin(self.download(url))
     }
 
-    /// Asks the origin, since only it knows whether the media has changed.
+    /// Asks the origin, since only it knows whether the media has changed. If it has, or must no longer be shared, no node should get the
+    /// previous version from the store.
     fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
         Box::pin(async move {
             let fetched = self.downloader.fetch_if_changed(url, validators).await?;
-            if let (Fetched::Media(media), Some(entry)) = (&fetched, self.shared_entry(url)) {
+            let Some(entry) = self.shared_entry(url) else { return Ok(fetched) };
+            let is_kept = matches!(&fetched, Fetched::NotModified(control) if control.cacheability == Cacheability::Public);
+            if !is_kept && let Err(failure) = self.tier.remove(entry.digest).await {
+                tracing::warn!("cannot remove the previous version of {} from the second tier: {failure}", entry.digest);
+            }
+            if let Fetched::Media(media) = &fetched {
                 self.upload(entry, media, None);
             }
             Ok(fetched)
         })
     }
 
-    fn check_media(&self, url: &str, mimetype: &str, bytes: u64) -> Result<(), FetchError> {
-        self.downloader.check_media(url, mimetype, bytes)
+    fn check(&self, url: &str, media: Option<(&str, u64)>) -> Result<(), FetchError> {
+        self.downloader.check(url, media)
     }
 }

@@ -57,7 +57,17 @@ impl From<object_store::Error> for StoreFailure {
     }
 }
 
-/// The message of an error and of its innermost cause, without line breaks.
+impl StoreFailure {
+    /// The failure to write an object: that something is missing can only be the bucket.
+    pub(crate) fn of_write(self) -> Self {
+        match self {
+            Self::NotFound => Self::Failed("the bucket or container does not exist".into()),
+            failure => failure,
+        }
+    }
+}
+
+/// The message of an error, in one line of limited length: what the store answered, or why it did not, without the URL of the request.
 fn message(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -68,6 +78,16 @@ fn message(error: &dyn Error) -> String {
         }
         cause = inner.source();
     }
+    // "Error performing GET https://… in 1.2s - Server returned non-2xx status code: 403 Forbidden: <?xml …>"
+    let text =
+        text.split_once("Error performing ").and_then(|(_, request)| request.split_once(" - ")).map_or(&*text, |(_, why)| why);
+    let text = text.strip_prefix("Server returned non-2xx status code: ").map_or(text.to_owned(), |answer| {
+        let status = answer.split(':').next().unwrap_or_default();
+        let details = ["Code", "Message"].into_iter().filter_map(|tag| element(answer, tag));
+        let details: Vec<&str> = details.collect();
+        let separator = if details.is_empty() { "" } else { ": " };
+        format!("the store answered {status}{separator}{}", details.join(", "))
+    });
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.len() > MAX_MESSAGE {
         line.truncate(line.floor_char_boundary(MAX_MESSAGE));
@@ -76,9 +96,26 @@ fn message(error: &dyn Error) -> String {
     line
 }
 
+/// The text of an element in an XML document.
+fn element<'a>(document: &'a str, tag: &str) -> Option<&'a str> {
+    let (_, rest) = document.split_once(&format!("<{tag}>"))?;
+    rest.split_once(&format!("</{tag}>")).map(|(text, _)| text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn message_names_the_answer_of_the_store_but_not_the_url() {
+        let source = "Error performing GET https://key@bucket.example/a.json in 1.2s - Server returned non-2xx status code: \
+                      403 Forbidden: <?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>No\nway</Message></Error>";
+        let failure = StoreFailure::from(object_store::Error::Generic { store: "S3", source: source.into() });
+        assert_eq!(failure.to_string(), "the store answered 403 Forbidden: AccessDenied, No way");
+        let source = "Error performing GET https://key@bucket.example/a.json in 1.2s - HTTP error: connection refused";
+        let failure = StoreFailure::from(object_store::Error::Generic { store: "S3", source: source.into() });
+        assert_eq!(failure.to_string(), "HTTP error: connection refused");
+    }
 
     #[test]
     fn message_has_one_line_of_limited_length_with_the_causes() {

@@ -7,18 +7,21 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use media_cache::Spool;
+use media_cache::{FetchedMedia, Spool};
 use media_cache_entry_files::{DigestMap, KeyDigest, Sidecar};
 
 use crate::failure::StoreFailure;
 use crate::location::{Location, LocationError};
-use crate::lookup::Found;
+use crate::lookup::{Found, media};
 use crate::names::Kind;
 use crate::store::Store;
 use crate::usage::{fingerprints, hour};
 
 /// The number of objects that are requested concurrently.
 const CONCURRENCY: usize = 16;
+
+/// A body without a sidecar, or a lease, is a leftover when it is this old.
+pub(crate) const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 3600);
 
 /// The maximum size of a list of used entries, in bytes.
 const MAX_LIST: u64 = 32 << 20;
@@ -47,12 +50,21 @@ pub enum Fault {
     /// There is a body without a sidecar. It may belong to an entry that is being uploaded.
     #[error("it has a body but no sidecar")]
     NoSidecar,
+    /// Its sidecar says that the media is private. Services do not use it.
+    #[error("it is private, so it must not be in a tier")]
+    Private,
     /// The objects are damaged.
     #[error("{0}")]
     Damaged(String),
 }
 
 impl TierEntry {
+    /// Whether it is left over from an interrupted upload: it has no sidecar, and was not written during the last day.
+    #[must_use]
+    pub fn is_leftover(&self) -> bool {
+        self.sidecar_bytes.is_none() && SystemTime::now().duration_since(self.written).is_ok_and(|age| age >= LEFTOVER_AGE)
+    }
+
     /// The size of both objects in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -61,12 +73,13 @@ impl TierEntry {
 }
 
 impl Inventory {
-    /// The entries of a tier. Nothing is requested yet. `timeout` is the maximum time for the response to each request.
+    /// The entries of a tier. Nothing is requested yet. `timeout` is the maximum time for the response to
+    /// each request, which is tried again up to four times.
     ///
     /// # Errors
     /// If the directory does not exist, or the options in the environment are incomplete or invalid.
     pub fn open(location: &Location, timeout: Duration) -> Result<Self, LocationError> {
-        Ok(Self { store: Arc::new(Store::open(location, timeout)?) })
+        Ok(Self { store: Arc::new(Store::patient(location, timeout)?) })
     }
 
     /// All entries, in no particular order.
@@ -110,20 +123,33 @@ impl Inventory {
         let check = move |entry: TierEntry| {
             let store = store.clone();
             async move {
-                let found = match store.entry(entry.digest, &Spool::temporary(), &|_| true).await? {
-                    Found::Entry(sidecar, _) => Ok(sidecar.url),
-                    Found::Nothing => Err(Fault::NoSidecar),
-                    Found::Damaged(why) => Err(Fault::Damaged(why)),
-                    Found::Refused => Err(Fault::Damaged("it was refused".into())),
-                    Found::NoSpace(why) => return Err(StoreFailure::Unexpected(why)),
-                };
-                Ok((entry, found))
+                let found = Self { store }.media(entry.digest, &Spool::temporary()).await?;
+                Ok((entry, found.map(|(url, _)| url)))
             }
         };
         futures::stream::iter(entries).map(check).buffer_unordered(CONCURRENCY).boxed()
     }
 
-    /// Removes an entry. Returns whether it had a sidecar, as far as the store says so.
+    /// The URL and the media of an entry. Large media arrives in `spool`. The inner error says what is wrong with the entry.
+    ///
+    /// # Errors
+    /// If the store fails, or there is no space for the media.
+    pub async fn media(
+        &self,
+        digest: KeyDigest,
+        spool: &Arc<Spool>,
+    ) -> Result<Result<(String, FetchedMedia), Fault>, StoreFailure> {
+        Ok(match self.store.entry(digest, spool, &|_| true).await? {
+            Found::Entry(sidecar, _) if sidecar.metadata.is_private() => Err(Fault::Private),
+            Found::Entry(sidecar, body) => Ok((sidecar.url.clone(), media(&sidecar, body))),
+            Found::Nothing => Err(Fault::NoSidecar),
+            Found::Damaged(why) => Err(Fault::Damaged(why)),
+            Found::Refused => Err(Fault::Damaged("it was refused".into())),
+            Found::NoSpace(why) => return Err(StoreFailure::Unexpected(why)),
+        })
+    }
+
+    /// Removes an entry. Returns whether it had a sidecar.
     ///
     /// # Errors
     /// If the store fails.

@@ -22,11 +22,16 @@ use crate::tier::Shared;
 /// The first and the longest interval at which a node checks whether another has uploaded the media.
 const INTERVALS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
+/// How long no leases are requested after the store has failed to create one.
+const LEASE_PAUSE: Duration = Duration::from_secs(60);
+
 /// How long the difference between the clocks is considered known.
 const CLOCK_LIFETIME: Duration = Duration::from_secs(600);
 
 /// A lease of this node. It is given up when this is dropped.
-pub(crate) struct Lease {
+pub(crate) struct Lease(Option<Held>);
+
+struct Held {
     tier: Arc<Shared>,
     path: Path,
     version: UpdateVersion,
@@ -55,11 +60,21 @@ pub(crate) enum Waited {
 pub(crate) struct StoreClock(Mutex<Option<(Instant, f64)>>);
 
 impl Shared {
-    /// Requests the lease for an entry.
+    /// Requests the lease for an entry. A store that cannot create one is not asked again for a while. Only its silence counts as a failure
+    /// of the store itself, since some stores can do everything but this.
     pub async fn request_lease(self: &Arc<Self>, digest: KeyDigest) -> Request {
-        let Ok(permit) = self.store.writes.permit() else { return Request::Failed };
+        let failed = || {
+            self.counters.lease(LeaseOutcome::Failed);
+            Request::Failed
+        };
+        let until = *self.no_leases_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(permit) = self.store.writes.permit() else { return failed() };
+        // An attempt after a pause has to show whether the store accepts objects.
+        if permit.is_attempt() || until.is_some_and(|until| Instant::now() < until) {
+            return failed();
+        }
         let path = self.store.names.lease(digest);
-        match permit.report(self.store.write(&path, self.lease_content(), When::New).await) {
+        match self.store.write(&path, self.lease_content(), When::New).await {
             Ok(version) => {
                 self.counters.lease(LeaseOutcome::Granted);
                 Request::Granted(self.lease(path, version))
@@ -67,15 +82,21 @@ impl Shared {
             Err(StoreFailure::Conflict) => Request::Held,
             Err(failure) => {
                 tracing::debug!("cannot create a lease for {digest} in the second tier: {failure}");
-                self.counters.lease(LeaseOutcome::Failed);
-                Request::Failed
+                *self.no_leases_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + LEASE_PAUSE);
+                if matches!(failure, StoreFailure::Timeout { .. }) {
+                    let _ = permit.report::<()>(Err(failure));
+                }
+                failed()
             }
         }
     }
 
     /// Waits until the node that has the lease for an entry has uploaded it, at most until the lease expires.
     pub async fn wait_for_holder(self: &Arc<Self>, digest: KeyDigest) -> Waited {
-        let waited = self.wait(digest).await;
+        let waited = tokio::select! {
+            waited = self.wait(digest) => waited,
+            () = self.closing() => Waited::Expired(None),
+        };
         self.counters.lease(match waited {
             Waited::Uploaded => LeaseOutcome::Waited,
             Waited::Expired(_) => LeaseOutcome::Expired,
@@ -127,7 +148,7 @@ impl Shared {
     }
 
     fn lease(self: &Arc<Self>, path: Path, version: UpdateVersion) -> Lease {
-        Lease { tier: self.clone(), path, version, since: Instant::now() }
+        Lease(Some(Held { tier: self.clone(), path, version, since: Instant::now() }))
     }
 
     fn lease_content(&self) -> Bytes {
@@ -140,7 +161,7 @@ impl Shared {
         let lead = match known.filter(|(at, _)| at.elapsed() < CLOCK_LIFETIME) {
             Some((_, lead)) => lead,
             None => {
-                let lead = self.store.clock_lead(&self.options.node).await.unwrap_or(0.0);
+                let Ok(lead) = self.store.clock_lead().await else { return seconds_between(modified, SystemTime::now()) };
                 *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), lead));
                 lead
             }
@@ -150,9 +171,20 @@ impl Shared {
 }
 
 impl Lease {
-    /// Deletes the lease, unless another node has taken it over.
-    async fn give_up(tier: Arc<Shared>, path: Path, version: UpdateVersion, since: Instant) {
-        if since.elapsed() >= tier.options.lease_time {
+    /// Gives the lease up.
+    pub async fn release(mut self) {
+        if let Some(held) = self.0.take() {
+            held.release().await;
+        }
+    }
+}
+
+impl Held {
+    /// Deletes the lease, unless another node may have taken it over.
+    async fn release(self) {
+        let Self { tier, path, version, since } = self;
+        // The store may have created it earlier than this node knows.
+        if since.elapsed() + tier.options.timeout * 2 >= tier.options.lease_time {
             let current = tier.store.meta(&path).await;
             if !current.is_ok_and(|current| current.e_tag == version.e_tag && current.version == version.version) {
                 return;
@@ -167,8 +199,8 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         // Without a runtime, the process is about to end, and the lease expires.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(Self::give_up(self.tier.clone(), self.path.clone(), self.version.clone(), self.since));
+        if let (Some(held), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(held.release());
         }
     }
 }

@@ -11,6 +11,7 @@
 //! [`Inventory`] lists, checks and trims the entries in a store.
 
 mod breaker;
+mod changes;
 mod counters;
 mod downloader;
 mod failure;

@@ -94,30 +94,23 @@ impl fmt::Display for Location {
 }
 
 impl Location {
-    /// Whether text is meant as the location of a tier rather than as a path.
-    #[must_use]
-    pub fn is_url(text: &str) -> bool {
-        ["s3://", "gs://", "az://", "file://"].iter().any(|scheme| text.starts_with(scheme))
-    }
-
     /// The prefix of all objects.
     pub(crate) fn prefix(&self) -> &Path {
         &self.prefix
     }
 
     /// The store. Credentials and further options come from the environment. Nothing is requested from the store yet. `timeout` limits
-    /// each connection attempt.
-    pub(crate) fn store(&self, timeout: Duration) -> Result<Arc<dyn ObjectStore>, LocationError> {
+    /// each connection attempt, and `retries` is how often the library tries again itself.
+    pub(crate) fn store(&self, timeout: Duration, retries: usize) -> Result<Arc<dyn ObjectStore>, LocationError> {
         // The library has no provider of its own. A second installation fails, and changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // The caller limits the time of each request, and tries again itself.
-        let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
+        let retry = RetryConfig { max_retries: retries, ..RetryConfig::default() };
         let connect_timeout = format!("{}ms", timeout.as_millis());
         let url = self.url.as_str();
         // The three builders have the same methods, but no trait in common.
         macro_rules! build {
-            ($builder:ty, $key:ty) => {
-                <$builder>::from_env()
+            ($builder:expr, $key:ty) => {
+                $builder
                     .with_url(url)
                     .with_retry(retry)
                     .with_config(<$key>::Client(ClientConfigKey::ConnectTimeout), connect_timeout)
@@ -126,19 +119,19 @@ impl Location {
                     .map(|store| Arc::new(store) as _)
             };
         }
+        let unusable = |reason| LocationError::Unusable { location: self.clone(), reason };
         let store = match &self.scheme {
-            Scheme::S3 => build!(AmazonS3Builder, AmazonS3ConfigKey),
-            Scheme::Google => build!(GoogleCloudStorageBuilder, GoogleConfigKey),
-            Scheme::Azure => build!(MicrosoftAzureBuilder, AzureConfigKey),
+            Scheme::Directory(directory) if !directory.is_dir() => return Err(unusable("there is no such directory".into())),
+            Scheme::S3 => {
+                // Not all stores with this protocol can delete several objects with one request.
+                let builder = AmazonS3Builder::from_env().with_config(AmazonS3ConfigKey::DisableBulkDelete, "true");
+                build!(builder, AmazonS3ConfigKey)
+            }
+            Scheme::Google => build!(GoogleCloudStorageBuilder::from_env(), GoogleConfigKey),
+            Scheme::Azure => build!(MicrosoftAzureBuilder::from_env(), AzureConfigKey),
             Scheme::Directory(directory) => LocalFileSystem::new_with_prefix(directory).map(|store| Arc::new(store) as _),
         };
-        store.map_err(|error| {
-            let reason = match StoreFailure::from(error) {
-                StoreFailure::NotFound => "there is no such directory".into(),
-                failure => failure.to_string(),
-            };
-            LocationError::Unusable { location: self.clone(), reason }
-        })
+        store.map_err(|error| unusable(StoreFailure::from(error).to_string()))
     }
 }
 
@@ -157,7 +150,6 @@ mod tests {
         ] {
             let location: Location = text.parse().unwrap();
             assert_eq!((location.prefix().as_ref(), location.to_string().as_str()), (prefix, shown), "{text}");
-            assert!(Location::is_url(text));
         }
     }
 
@@ -181,7 +173,7 @@ mod tests {
     #[test]
     fn directory_must_exist() {
         let location: Location = "file:///nonexistent/directory".parse().unwrap();
-        let error = location.store(Duration::from_secs(1)).unwrap_err().to_string();
+        let error = location.store(Duration::from_secs(1), 0).unwrap_err().to_string();
         assert_eq!(error, "cannot use file:///nonexistent/directory as a tier: there is no such directory");
     }
 }

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use media_cache::{Blob, CacheControl, Cacheability, FetchError, FetchedMedia, Spool, SpooledBody, Validators};
 use media_cache_entry_files::{KeyDigest, LARGEST_SIDECAR, Sidecar};
+use tokio::time::{Instant, timeout};
 
 use crate::failure::StoreFailure;
 use crate::status::LookupOutcome;
@@ -41,18 +42,27 @@ impl Shared {
         spool: &Arc<Spool>,
         check: impl Fn(&str, u64) -> Result<(), FetchError> + Sync,
     ) -> Option<FetchedMedia> {
-        let Ok(permit) = self.store.reads.permit() else {
-            self.counters.lookup(LookupOutcome::Paused);
-            return None;
+        let outcome = |outcome| {
+            self.counters.lookup(outcome);
+            None
         };
-        let begun = tokio::time::Instant::now();
+        let Ok(Ok(_turn)) = timeout(self.options.timeout, self.lookups.acquire()).await else {
+            return outcome(LookupOutcome::Busy);
+        };
+        let Ok(permit) = self.store.reads.permit() else { return outcome(LookupOutcome::Paused) };
+        let (begun, use_of_entry) = (Instant::now(), self.changes.begin(digest));
         let check = |sidecar: &Sidecar| {
             let metadata = &sidecar.metadata;
             !metadata.is_private() && check(&metadata.mimetype, sidecar.size).is_ok()
         };
-        let found = permit.report(self.store.entry(digest, spool, &check).await);
+        let found = tokio::select! {
+            found = self.store.entry(digest, spool, &check) => permit.report(found),
+            () = self.closing() => return outcome(LookupOutcome::Paused),
+        };
         self.counters.lookup_time.observe(begun.elapsed());
         let (outcome, media) = match found {
+            // The version that was received has been removed or replaced in the meantime.
+            Ok(Found::Entry(..)) if !use_of_entry.is_current() => (LookupOutcome::Miss, None),
             Ok(Found::Entry(sidecar, body)) => (LookupOutcome::Hit, Some(media(&sidecar, body))),
             Ok(Found::Nothing) => (LookupOutcome::Miss, None),
             Ok(Found::Refused) => (LookupOutcome::Refused, None),
@@ -95,6 +105,9 @@ impl Store {
             Err(StoreFailure::Unexpected(why)) => return Ok(Found::Damaged(why)),
             Err(failure) => return Err(failure),
         };
+        if object.meta.size != sidecar.size {
+            return Ok(Found::Damaged(format!("its body has {} bytes instead of {}", object.meta.size, sidecar.size)));
+        }
         let mut body = SpooledBody::new(MAX_MEMORY, spool.clone(), Some(sidecar.size));
         while let Some(chunk) = object.chunk().await? {
             if body.received_bytes() + chunk.len() as u64 > sidecar.size {
@@ -131,9 +144,9 @@ impl Store {
 }
 
 /// The media of an entry, as if its origin had sent it.
-fn media(sidecar: &Sidecar, body: Blob) -> FetchedMedia {
+pub(crate) fn media(sidecar: &Sidecar, body: Blob) -> FetchedMedia {
     let metadata = &sidecar.metadata;
-    let stored_at = SystemTime::UNIX_EPOCH + std::time::Duration::from_millis(metadata.stored_at);
+    let stored_at = SystemTime::UNIX_EPOCH + Duration::from_millis(metadata.stored_at);
     let since = seconds_between(stored_at, SystemTime::now()).max(0.0) as u32;
     FetchedMedia {
         cache_control: CacheControl {

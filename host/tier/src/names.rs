@@ -45,8 +45,8 @@ impl Names {
     }
 
     /// An object that is written to learn the store's time.
-    pub fn clock(&self, node: &str) -> Path {
-        self.own("clocks").join(node)
+    pub fn clock(&self) -> Path {
+        self.own("clock")
     }
 
     /// Where nodes list what they have used.
@@ -94,7 +94,7 @@ mod tests {
             assert_eq!(names.kind(&names.media(digest)), Kind::Media(digest));
             assert_eq!(names.kind(&names.sidecar(digest)), Kind::Sidecar(digest));
             assert_eq!(names.usage_hour(&names.usage("node", 7)), Some(7));
-            for other in [names.lease(digest), names.usage("node", 7), names.clock("node"), Path::from("c/d")] {
+            for other in [names.lease(digest), names.usage("node", 7), names.clock(), Path::from("c/d")] {
                 assert_eq!(names.kind(&other), Kind::Other, "{other}");
             }
         }

@@ -14,6 +14,8 @@ pub struct TierOptions {
     pub node: String,
     /// The maximum time for the response to a request, and for each further MiB of its body. 2 seconds by default.
     pub timeout: Duration,
+    /// The maximum number of concurrent lookups. Further ones wait for at most [`timeout`](Self::timeout). 64 by default.
+    pub max_lookups: usize,
     /// The maximum number of concurrent uploads. 4 by default.
     pub max_uploads: usize,
     /// The maximum number of entries that wait to be uploaded, including those whose bodies are still arriving. Further ones are not
@@ -38,6 +40,7 @@ impl TierOptions {
         Self {
             node: node.into(),
             timeout: Duration::from_secs(2),
+            max_lookups: 64,
             max_uploads: 4,
             max_queue: 1000,
             retry_time: Duration::from_secs(300),

@@ -82,8 +82,10 @@ outcomes! {
         Refused => "refused",
         /// The store failed or was too slow.
         Failed => "failed",
-        /// The store was not asked, because earlier requests failed.
+        /// The store was not asked, because earlier requests failed, or the service is stopping.
         Paused => "paused",
+        /// The store was not asked, because too many lookups were in progress.
+        Busy => "busy",
     }
 }
 
@@ -108,7 +110,7 @@ outcomes! {
         Granted => "granted",
         /// Another node had the lease, and this node waited for its media.
         Waited => "waited",
-        /// Another node had the lease, and its media did not arrive in time.
+        /// Another node had the lease, but has given it up, or its media did not arrive in time.
         Expired => "expired",
         /// The store failed, or does not support leases.
         Failed => "failed",

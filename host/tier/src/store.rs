@@ -18,6 +18,9 @@ use crate::names::Names;
 /// For this many bytes of a body, as much time is allowed as for the response to a request.
 const BYTES_PER_TIMEOUT: u64 = 1 << 20;
 
+/// The maximum time for receiving an object, unless the time for a response is longer.
+const MAX_RECEIVING: Duration = Duration::from_secs(30);
+
 /// The store of a tier.
 pub(crate) struct Store {
     objects: Arc<dyn ObjectStore>,
@@ -33,6 +36,8 @@ pub(crate) struct Object {
     body: BoxStream<'static, object_store::Result<Bytes>>,
     deadline: Instant,
     limit: Duration,
+    /// The maximum time until the next bytes arrive.
+    pause: Duration,
 }
 
 /// The condition for writing an object.
@@ -45,8 +50,15 @@ pub(crate) enum When {
 }
 
 impl Store {
+    /// The store at a location. The library does not try again, since a caller rather uses an origin.
     pub fn open(location: &Location, timeout: Duration) -> Result<Self, LocationError> {
-        Ok(Self::of(location.store(timeout)?, location.prefix().clone(), timeout))
+        Ok(Self::of(location.store(timeout, 0)?, location.prefix().clone(), timeout))
+    }
+
+    /// The same for a command, which has no alternative: requests are tried again, and may take longer.
+    pub fn patient(location: &Location, timeout: Duration) -> Result<Self, LocationError> {
+        const RETRIES: usize = 4;
+        Ok(Self::of(location.store(timeout, RETRIES)?, location.prefix().clone(), timeout * (RETRIES as u32 + 1)))
     }
 
     pub fn of(objects: Arc<dyn ObjectStore>, prefix: Path, timeout: Duration) -> Self {
@@ -81,8 +93,8 @@ impl Store {
         if meta.size > max_bytes {
             return Err(StoreFailure::Unexpected(format!("{path} has {} bytes, not at most {max_bytes}", meta.size)));
         }
-        let limit = self.limit(meta.size);
-        Ok(Object { body: found.into_stream(), meta, deadline: Instant::now() + limit, limit })
+        let limit = self.limit(meta.size).min(MAX_RECEIVING.max(self.timeout));
+        Ok(Object { body: found.into_stream(), meta, deadline: Instant::now() + limit, limit, pause: self.timeout })
     }
 
     /// Receives a whole object of at most `max_bytes`.
@@ -109,25 +121,30 @@ impl Store {
             When::Unchanged(version) => PutMode::Update(version),
         };
         let put = self.objects.put_opts(path, PutPayload::from_bytes(bytes), PutOptions::from(mode));
-        let written = self.within(limit, "accept an object", put).await?;
+        let written = self.within(limit, "accept an object", put).await.map_err(StoreFailure::of_write)?;
         Ok(UpdateVersion { e_tag: written.e_tag, version: written.version })
     }
 
-    /// Writes a large object in parts.
+    /// Writes a large object in parts. Stops and deletes the parts when `stop` completes.
     pub async fn write_parts(
         &self,
         path: &Path,
         mut parts: BoxStream<'_, Result<Bytes, StoreFailure>>,
+        stop: impl Future<Output = ()>,
     ) -> Result<(), StoreFailure> {
-        let mut upload = self.within(self.timeout, "begin an upload", self.objects.put_multipart(path)).await?;
-        let sent = async {
+        let begun = self.within(self.timeout, "begin an upload", self.objects.put_multipart(path)).await;
+        let mut upload = begun.map_err(StoreFailure::of_write)?;
+        let sending = async {
             while let Some(part) = parts.try_next().await? {
                 let limit = self.limit(part.len() as u64);
                 self.within(limit, "accept a part of an object", upload.put_part(part.into())).await?;
             }
             self.within(self.timeout, "complete an upload", upload.complete()).await.map(drop)
         };
-        let sent = sent.await;
+        let sent = tokio::select! {
+            sent = sending => sent,
+            () = stop => Err(StoreFailure::Unexpected("the upload was stopped".into())),
+        };
         if sent.is_err() {
             // Parts that remain cost money until the store's own rules delete them.
             let _ = self.within(self.timeout, "end an upload", upload.abort()).await;
@@ -135,11 +152,11 @@ impl Store {
         sent
     }
 
-    /// Deletes an object. Returns whether there was one, as far as the store says so.
-    pub async fn delete(&self, path: &Path) -> Result<bool, StoreFailure> {
+    /// Deletes an object, if it exists.
+    pub async fn delete(&self, path: &Path) -> Result<(), StoreFailure> {
         match self.within(self.timeout, "delete an object", self.objects.delete(path)).await {
-            Err(StoreFailure::NotFound) => Ok(false),
-            deleted => deleted.map(|()| true),
+            Err(StoreFailure::NotFound) => Ok(()),
+            deleted => deleted,
         }
     }
 
@@ -154,8 +171,8 @@ impl Store {
     }
 
     /// How far the store's clock is ahead of this machine's, in seconds. Writes an object to find out, with an error of a few seconds.
-    pub async fn clock_lead(&self, node: &str) -> Result<f64, StoreFailure> {
-        let path = self.names.clock(node);
+    pub async fn clock_lead(&self) -> Result<f64, StoreFailure> {
+        let path = self.names.clock();
         self.write(&path, Bytes::new(), When::Always).await?;
         let written = SystemTime::from(self.meta(&path).await?.last_modified);
         Ok(seconds_between(SystemTime::now(), written))
@@ -165,8 +182,10 @@ impl Store {
 impl Object {
     /// The next bytes, and `None` at the end. The length is not checked.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, StoreFailure> {
-        let next = timeout_at(self.deadline, self.body.try_next()).await;
-        Ok(next.map_err(|_| StoreFailure::Timeout { limit: self.limit, what: "send an object" })??)
+        let deadline = self.deadline.min(Instant::now() + self.pause);
+        let next = timeout_at(deadline, self.body.try_next()).await;
+        let limit = if deadline == self.deadline { self.limit } else { self.pause };
+        Ok(next.map_err(|_| StoreFailure::Timeout { limit, what: "send an object" })??)
     }
 }
 

@@ -10,8 +10,9 @@ use media_cache::policy::RequestObserver;
 use media_cache::{Copies, MediaCache};
 use media_cache_entry_files::KeyDigest;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
+use crate::changes::Changes;
 use crate::counters::Counters;
 use crate::failure::StoreFailure;
 use crate::lease::StoreClock;
@@ -31,6 +32,11 @@ pub(crate) struct Shared {
     pub store: Store,
     pub options: TierOptions,
     pub counters: Counters,
+    pub changes: Changes,
+    /// A permit for each lookup.
+    pub lookups: Semaphore,
+    /// Until when no leases are requested, because the store failed to create one.
+    pub no_leases_until: Mutex<Option<Instant>>,
     pub clock: StoreClock,
     /// A permit for each entry that waits to be uploaded or is being uploaded.
     pub queue: Arc<Semaphore>,
@@ -61,6 +67,9 @@ impl Tier {
             location,
             store,
             counters: Counters::default(),
+            changes: Changes::default(),
+            lookups: Semaphore::new(options.max_lookups),
+            no_leases_until: Mutex::default(),
             clock: StoreClock::default(),
             queue: Arc::new(Semaphore::new(options.max_queue)),
             running: Semaphore::new(options.max_uploads),
@@ -95,29 +104,34 @@ impl Tier {
         self.0.cache.send_replace(Some(cache));
         let tier = self.0.clone();
         tokio::spawn(async move {
-            let mut closing = tier.closing.subscribe();
             tokio::select! {
                 () = tier.usage.keep_listing(&tier) => {}
-                _ = closing.wait_for(|is_closing| *is_closing) => {}
+                () = tier.closing() => {}
             }
         });
     }
 
-    /// Waits until everything has been uploaded, at most for `limit`, and lists what was used. To be called before the cache is closed.
+    /// Waits until everything has been uploaded, at most for `limit`. To be called before the cache is closed. After that, lookups end
+    /// without a result, and nothing is uploaded.
     pub async fn finish(&self, limit: Duration) {
         uploads::finish(&self.0, limit).await;
-        self.0.usage.list_all(&self.0).await;
-        // The cache can only be closed when nothing uses it.
         self.0.cache.send_replace(None);
     }
 
-    /// Removes an entry, so that no node gets it from the store again. Returns whether there was one, as far as the store says so.
+    /// Lists in the store what was used and is not listed yet, at most for `limit`. To be called after the cache was closed, which reports
+    /// the last hits.
+    pub async fn list_used(&self, limit: Duration) {
+        if timeout(limit, self.0.usage.list_all(&self.0)).await.is_err() {
+            tracing::warn!("cannot list in the second tier what was used in the last hour; trimming may delete it");
+        }
+    }
+
+    /// Removes an entry, so that no node gets it from the store again. Returns whether there was one.
     ///
     /// # Errors
     /// If the store fails; the entry may still be there then.
     pub async fn remove(&self, digest: KeyDigest) -> Result<bool, StoreFailure> {
-        let permit = self.0.store.writes.permit()?;
-        permit.report(self.0.store.remove(digest).await)
+        self.0.remove(digest).await
     }
 
     /// The current state and the counters.
@@ -139,11 +153,26 @@ impl Tier {
     }
 }
 
+impl Shared {
+    /// Removes an entry. What is being read or written is outdated from now on.
+    pub async fn remove(&self, digest: KeyDigest) -> Result<bool, StoreFailure> {
+        self.changes.change(digest);
+        let permit = self.store.writes.permit()?;
+        permit.report(self.store.remove(digest).await)
+    }
+
+    /// Completes when the node is about to stop.
+    pub async fn closing(&self) {
+        // The sender is not dropped before this.
+        let _ = self.closing.subscribe().wait_for(|is_closing| *is_closing).await;
+    }
+}
+
 impl Copies for Tier {
     fn remove<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, String>> {
         Box::pin(async move {
             let removed = self.remove(KeyDigest::of(key)).await;
-            removed.map_err(|failure| format!("the copy in the second tier {} may still exist: {failure}", self.location()))
+            removed.map_err(|failure| format!("its copy in the second tier {} may still exist: {failure}", self.location()))
         })
     }
 }
@@ -151,8 +180,14 @@ impl Copies for Tier {
 impl Store {
     /// Removes both objects of an entry, the sidecar first: an entry without one does not exist.
     pub async fn remove(&self, digest: KeyDigest) -> Result<bool, StoreFailure> {
-        let existed = self.delete(&self.names.sidecar(digest)).await?;
-        self.delete(&self.names.media(digest)).await?;
+        let (sidecar, media) = (self.names.sidecar(digest), self.names.media(digest));
+        // Some stores do not say whether what they delete existed.
+        let existed = match self.meta(&sidecar).await {
+            Err(StoreFailure::NotFound) => false,
+            found => found.map(|_| true)?,
+        };
+        self.delete(&sidecar).await?;
+        self.delete(&media).await?;
         Ok(existed)
     }
 }

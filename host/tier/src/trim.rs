@@ -1,17 +1,14 @@
 //! Reduces a tier to a size.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use futures::{StreamExt, TryStreamExt};
 use media_cache_entry_files::KeyDigest;
 use object_store::path::Path;
 
 use crate::failure::StoreFailure;
-use crate::inventory::{Inventory, TierEntry};
+use crate::inventory::{Inventory, LEFTOVER_AGE, TierEntry};
 use crate::usage::hour;
-
-/// A body without a sidecar, or a lease, is a leftover when it is this old.
-const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 3600);
 
 /// Lists of used entries are deleted after this many hours: 90 days.
 const LIST_HOURS: u64 = 90 * 24;
@@ -75,8 +72,7 @@ impl Inventory {
             summary.deleted_bytes += entry.bytes();
             doomed.push(Trimmed::Entry(entry, hour));
         }
-        let is_old = |written: SystemTime| now.duration_since(written).is_ok_and(|age| age >= LEFTOVER_AGE);
-        let leftovers = incomplete.into_iter().filter(|entry| is_old(entry.written)).map(Trimmed::Leftover);
+        let leftovers = incomplete.into_iter().filter(TierEntry::is_leftover).map(Trimmed::Leftover);
         doomed.extend(leftovers.inspect(|_| summary.leftovers += 1));
         doomed.iter().copied().for_each(&mut each);
         let old = self.old_objects(now).await?;

@@ -15,6 +15,7 @@ use media_cache_maintenance::{EntryDirectory, StoredEntry};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
+use crate::changes::Use;
 use crate::failure::StoreFailure;
 use crate::lease::Lease;
 use crate::status::UploadOutcome;
@@ -48,14 +49,16 @@ impl Shared {
         tokio::spawn(self.clone().run_upload(upload, place));
     }
 
-    async fn run_upload(self: Arc<Self>, upload: Upload, _place: OwnedSemaphorePermit) {
-        let outcome = self.upload(&upload).await;
+    async fn run_upload(self: Arc<Self>, mut upload: Upload, _place: OwnedSemaphorePermit) {
+        let outcome = self.upload(&mut upload).await;
         self.counters.upload(outcome);
-        drop(upload.lease);
+        release(&mut upload).await;
     }
 
-    async fn upload(&self, upload: &Upload) -> UploadOutcome {
-        if let Some(completion) = upload.completion.clone()
+    async fn upload(&self, upload: &mut Upload) -> UploadOutcome {
+        // From here on, a removal or a refresh of the entry is noticed.
+        let use_of_entry = self.changes.begin(upload.digest);
+        if let Some(completion) = upload.completion.take()
             && completion.wait().await.is_err()
         {
             return UploadOutcome::Skipped;
@@ -64,28 +67,36 @@ impl Shared {
         if cache.settled(&upload.key).await.is_err() {
             return UploadOutcome::Skipped;
         }
+        let _writing = use_of_entry.write().await;
         // The semaphore is never closed.
         let _running = self.running.acquire().await;
         let deadline = Instant::now() + self.options.retry_time;
         let (mut pause, longest) = PAUSES;
-        let mut closing = self.closing.subscribe();
         loop {
-            let failure = match self.attempt(&cache, upload.digest).await {
+            let failure = match self.attempt(&cache, &use_of_entry, upload.digest).await {
                 Ok(outcome) => return outcome,
                 Err(failure) => failure,
             };
+            // Others need not wait for an upload that may take minutes.
+            release(upload).await;
             let wait = self.store.writes.pause_left().unwrap_or_default().max(pause.mul_f64(fastrand::f64() / 2.0 + 0.5));
             pause = (pause * 2).min(longest);
-            if matches!(failure, StoreFailure::Unsupported(_)) || Instant::now() + wait >= deadline || *closing.borrow() {
+            let is_final = matches!(failure, StoreFailure::Unsupported(_) | StoreFailure::Unexpected(_));
+            if is_final || Instant::now() + wait >= deadline || *self.closing.borrow() {
                 tracing::warn!("cannot upload {} to the second tier: {failure}", upload.digest);
                 return UploadOutcome::Failed;
             }
-            let _ = timeout(wait, closing.wait_for(|is_closing| *is_closing)).await;
+            let _ = timeout(wait, self.closing()).await;
         }
     }
 
-    async fn attempt(&self, cache: &MediaCache, digest: KeyDigest) -> Result<UploadOutcome, StoreFailure> {
-        let permit = self.store.writes.permit()?;
+    async fn attempt(&self, cache: &MediaCache, use_of_entry: &Use<'_>, digest: KeyDigest) -> Result<UploadOutcome, StoreFailure> {
+        let mut permit = self.store.writes.permit()?;
+        if permit.is_attempt() {
+            // A small object shows sooner whether the store accepts any.
+            permit.report(self.store.clock_lead().await)?;
+            permit = self.store.writes.permit()?;
+        }
         let directory = cache.directory().to_owned();
         let read = move || EntryDirectory::existing(&directory).ok()?.entry(digest).ok()?;
         let entry = tokio::task::spawn_blocking(read).await.unwrap_or(None);
@@ -93,13 +104,19 @@ impl Shared {
             return Ok(UploadOutcome::Skipped);
         };
         let size = entry.sidecar.size;
-        permit.report(self.write_entry(digest, entry).await)?;
+        let written = permit.report(self.write_entry(use_of_entry, digest, entry).await);
+        if !use_of_entry.is_current() {
+            // It was removed or replaced while it was being written. The upload of a replacement comes after this one.
+            self.store.remove(digest).await?;
+            return Ok(UploadOutcome::Skipped);
+        }
+        written?;
         self.counters.sent_bytes.fetch_add(size, Relaxed);
         Ok(UploadOutcome::Stored)
     }
 
     /// Writes the two objects of an entry. The sidecar comes last: an entry without one does not exist.
-    async fn write_entry(&self, digest: KeyDigest, entry: StoredEntry) -> Result<(), StoreFailure> {
+    async fn write_entry(&self, use_of_entry: &Use<'_>, digest: KeyDigest, entry: StoredEntry) -> Result<(), StoreFailure> {
         let StoredEntry { sidecar, json, body, digest: body_digest } = entry;
         let names = &self.store.names;
         let mut parts = parts(body);
@@ -107,7 +124,10 @@ impl Shared {
             let bytes = parts.try_next().await?.unwrap_or_default();
             self.store.write(&names.media(digest), bytes, When::Always).await?;
         } else {
-            self.store.write_parts(&names.media(digest), parts).await?;
+            self.store.write_parts(&names.media(digest), parts, self.closing()).await?;
+        }
+        if !use_of_entry.is_current() {
+            return Ok(());
         }
         // A sidecar that another program wrote may have no digest, and without it nobody can check the body.
         let json = if sidecar.body_digest.is_some() { json } else { sidecar.with_body_digest(body_digest).to_json() };
@@ -117,10 +137,9 @@ impl Shared {
     /// The cache, as soon as there is one. `None` if there will be none.
     async fn cache(&self) -> Option<MediaCache> {
         let mut cache = self.cache.subscribe();
-        let mut closing = self.closing.subscribe();
         tokio::select! {
             cache = cache.wait_for(Option::is_some) => cache.ok()?.clone(),
-            _ = closing.wait_for(|is_closing| *is_closing) => None,
+            () = self.closing() => None,
         }
     }
 
@@ -135,6 +154,13 @@ impl Shared {
                 "{queue} entries wait to be uploaded to the second tier, so no more are added; they stay on this node only"
             );
         }
+    }
+}
+
+/// Gives up the lease of an upload, if there is one.
+async fn release(upload: &mut Upload) {
+    if let Some(lease) = upload.lease.take() {
+        lease.release().await;
     }
 }
 

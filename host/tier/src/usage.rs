@@ -20,12 +20,10 @@ use crate::tier::Shared;
 const MAX_LISTED: usize = 1 << 20;
 
 /// The number of lists that are kept while the store cannot be used; older ones are discarded.
-const MAX_LISTS: usize = 24;
+const MAX_LISTS: usize = 3;
 
 /// How often to check whether an hour is over, or a list still has to be written.
 const INTERVAL: Duration = Duration::from_secs(60);
-
-const MILLISECONDS_PER_HOUR: u64 = 3_600_000;
 
 /// The entries that were used, by hour since 1970, until they are listed in the store.
 #[derive(Default)]
@@ -50,12 +48,12 @@ impl Usage {
     async fn list(&self, tier: &Shared, is_due: impl Fn(u64) -> bool) {
         let due: Vec<u64> = self.lock().keys().copied().filter(|hour| is_due(*hour)).collect();
         for hour in due {
-            let Some(used) = self.lock().remove(&hour) else { continue };
-            if let Err(failure) = write(tier, hour, &used).await {
+            let list = self.lock().get(&hour).map(lines).unwrap_or_default();
+            if let Err(failure) = write(tier, hour, list).await {
                 tracing::debug!("cannot list what was used in the second tier: {failure}");
-                self.lock().entry(hour).or_default().extend(used);
                 return;
             }
+            self.lock().remove(&hour);
         }
     }
 
@@ -64,10 +62,10 @@ impl Usage {
     }
 }
 
-async fn write(tier: &Shared, hour: u64, used: &HashSet<u64>) -> Result<(), StoreFailure> {
+async fn write(tier: &Shared, hour: u64, list: Bytes) -> Result<(), StoreFailure> {
     let permit = tier.store.writes.permit()?;
     let path = tier.store.names.usage(&tier.options.node, hour);
-    permit.report(tier.store.write(&path, lines(used), When::Always).await).map(drop)
+    permit.report(tier.store.write(&path, list, When::Always).await).map(drop)
 }
 
 /// The content of a list.
@@ -95,14 +93,14 @@ pub(crate) fn hour(time: SystemTime) -> u64 {
 
 impl RequestObserver for Usage {
     fn observe(&self, _capacity: u64, _entries: u64, requests: &[ObservedRequest]) {
+        // Hits are observed late, and the list of the hour in which they happened may have been written already.
+        let now = hour(SystemTime::now());
         let mut used = self.lock();
-        for request in requests {
-            // A node that restarts has not used what it finds in its directory.
-            if request.kind != ObservedKind::Restored {
-                let hour = used.entry(request.at / MILLISECONDS_PER_HOUR).or_default();
-                if hour.len() < MAX_LISTED {
-                    hour.insert(request.fingerprint);
-                }
+        // A node that restarts has not used what it finds in its directory.
+        for request in requests.iter().filter(|request| request.kind != ObservedKind::Restored) {
+            let hour = used.entry(now).or_default();
+            if hour.len() < MAX_LISTED {
+                hour.insert(request.fingerprint);
             }
         }
         while used.len() > MAX_LISTS {

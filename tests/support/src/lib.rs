@@ -21,6 +21,7 @@ pub mod http_origin;
 pub mod images;
 pub mod latch;
 pub mod manual_clock;
+pub mod object_store;
 pub mod old_contract;
 pub mod random;
 pub mod raw_client;

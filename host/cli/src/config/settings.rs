@@ -100,6 +100,12 @@ impl Settings {
         self.iter().any(|setting| setting.name == name && setting.is_default())
     }
 
+    /// The value of an option, if it has one that is text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let setting = self.iter().find(|setting| setting.name == name)?;
+        setting.values.as_ref()?.first()?.to_str()
+    }
+
     /// The file, if there is one.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()

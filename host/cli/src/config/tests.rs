@@ -42,6 +42,8 @@ const VALUES: &[(&str, [&str; 3])] = &[
     ("shadow-memory-mb", ["32", "64", "100"]),
     ("signing-key-file", ["a", "b,c", "d"]),
     ("spool-dir", ["a", "b", "c"]),
+    ("tier", ["s3://bucket/a", "gs://bucket/a", "file:///a"]),
+    ("tier-lease-host", ["example.com", "*.example.com,example.org", "example.net"]),
     ("via", ["a", "b", "c"]),
 ];
 

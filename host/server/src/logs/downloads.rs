@@ -58,8 +58,8 @@ impl<D: Downloader + ?Sized> Downloader for Logged<D> {
         })
     }
 
-    fn check_media(&self, url: &str, mimetype: &str, bytes: u64) -> Result<(), FetchError> {
-        self.inner.check_media(url, mimetype, bytes)
+    fn check(&self, url: &str, media: Option<(&str, u64)>) -> Result<(), FetchError> {
+        self.inner.check(url, media)
     }
 }
 

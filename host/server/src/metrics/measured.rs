@@ -30,8 +30,8 @@ impl<D: Downloader + ?Sized> Downloader for Measured<D> {
         Box::pin(self.metrics.downloads().measure(url, self.inner.fetch_if_changed(url, validators), Fetched::body))
     }
 
-    fn check_media(&self, url: &str, mimetype: &str, bytes: u64) -> Result<(), FetchError> {
-        self.inner.check_media(url, mimetype, bytes)
+    fn check(&self, url: &str, media: Option<(&str, u64)>) -> Result<(), FetchError> {
+        self.inner.check(url, media)
     }
 }
 

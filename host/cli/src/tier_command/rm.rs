@@ -1,0 +1,78 @@
+//! `media-cache tier rm`.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use futures::TryStreamExt;
+use media_cache_entry_files::KeyDigest;
+use media_cache_maintenance::EntryFilter;
+use media_cache_tier::Inventory;
+
+use crate::config::UsageError;
+use crate::key_rules::KeyRuleOptions;
+use crate::output;
+use crate::selection::Selection;
+use crate::tier_command::ConfiguredTier;
+
+/// `media-cache tier rm`.
+#[derive(Args)]
+pub struct Rm {
+    /// The URLs of the entries
+    #[arg(value_name = "URL")]
+    urls: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    key_rules: KeyRuleOptions,
+    #[command(flatten)]
+    tier: ConfiguredTier,
+}
+
+impl Rm {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let Self { urls, selection, key_rules, tier } = self;
+        let filter = selection.filter();
+        if urls.is_empty() == filter.is_none() {
+            return Err(UsageError::new("name either URLs, or one of --host, --prefix and --all".into()).into());
+        }
+        let inventory = tier.tier.open()?;
+        let removed = match &filter {
+            Some(filter) => remove_matching(&inventory, filter).await,
+            None => remove(&inventory, &urls, &key_rules).await,
+        };
+        let removed = removed.with_context(|| tier.tier.failure())?;
+        output::line(format_args!("removed {}", output::entries(removed)))?;
+        Ok(if removed == 0 && filter.is_none() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+}
+
+async fn remove(inventory: &Inventory, urls: &[String], key_rules: &KeyRuleOptions) -> anyhow::Result<u64> {
+    let mut removed = 0;
+    for url in urls {
+        match inventory.remove(key_rules.digest(url)).await? {
+            true => removed += 1,
+            false => output::problem(format_args!("{url} is not there")),
+        }
+    }
+    Ok(removed)
+}
+
+async fn remove_matching(inventory: &Inventory, filter: &EntryFilter) -> anyhow::Result<u64> {
+    let entries = inventory.entries().await?;
+    let matching: Vec<KeyDigest> = match filter {
+        EntryFilter::All => entries.into_iter().map(|entry| entry.digest).collect(),
+        filter => {
+            let sidecars = inventory.sidecars(entries).try_filter_map(|(entry, sidecar)| {
+                let url = sidecar.ok().flatten().map(|sidecar| sidecar.url);
+                let digest = url.is_some_and(|url| filter.matches(&url)).then_some(entry.digest);
+                std::future::ready(Ok(digest))
+            });
+            sidecars.try_collect().await?
+        }
+    };
+    for digest in &matching {
+        inventory.remove(*digest).await?;
+    }
+    Ok(matching.len() as u64)
+}
