@@ -10,7 +10,7 @@ use lzma_rust2::XzReader;
 use media_cache_entry_files::MediaKind;
 
 use crate::fingerprint::recorded_fingerprint;
-use crate::trace_line::{Line, LineFault, MAX_LINE_BYTES};
+use crate::trace_line::{Line, LineFault, MAX_LINE_BYTES, plural};
 use crate::xz_memory::XzMemoryLimit;
 
 /// Requests in the order of the trace. It takes 32 bytes of memory per request and 8 bytes per object.
@@ -43,7 +43,7 @@ pub struct Request {
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// It cannot be read or decompressed.
-    #[error("reading the trace failed after {line} lines: {error}")]
+    #[error("reading the trace failed after {line} {}: {error}", plural(*line, "line"))]
     Read {
         /// The number of lines read before the error.
         line: u64,

@@ -27,7 +27,7 @@ pub(crate) struct Line<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineFault {
     /// It does not have three to six fields.
-    #[error("it has {0} fields instead of 3 to 6 (put a key that contains a comma in quotes)")]
+    #[error("it has {count} {} instead of 3 to 6 (put a key that contains a comma in quotes)", plural(*.0 as u64, "field"), count = .0)]
     Fields(usize),
     /// It is too long.
     #[error("it is longer than {MAX_LINE_BYTES} bytes")]
@@ -53,6 +53,11 @@ pub enum LineFault {
     /// There are too many different keys up to this line.
     #[error("there are more than 2^32 keys up to here")]
     Keys,
+}
+
+/// A noun that follows this number.
+pub(crate) fn plural(number: u64, noun: &str) -> String {
+    if number == 1 { noun.into() } else { format!("{noun}s") }
 }
 
 /// The beginning of a field, quoted in a message.
@@ -149,4 +154,16 @@ fn milliseconds(field: &[u8]) -> Option<u64> {
 
 fn text(field: &[u8]) -> Option<&str> {
     std::str::from_utf8(field).ok().map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn number_of_fields_is_in_the_singular_or_plural() {
+        let message = |line: &[u8]| Line::parse(line, false, &mut ByteRecord::new()).err().unwrap().to_string();
+        assert!(message(b"0").starts_with("it has 1 field instead of 3 to 6"));
+        assert!(message(b"0,a").starts_with("it has 2 fields instead of 3 to 6"));
+    }
 }
