@@ -206,6 +206,10 @@ async fn config_check_tests_every_configured_file_program_and_address() {
         (&["--admin-token-file", "."], "cannot read .: "),
         (&["--dir", "file/cache"], "cannot create the directory file/cache in file: "),
         (&["--dir", "/proc/self"], "cannot write to the directory /proc/self: "),
+        (
+            &["--record-trace", "nowhere/trace.csv"],
+            "cannot record requests in nowhere/trace.csv: the directory nowhere does not exist; create it, or give --record-trace a file",
+        ),
         (&["--record-trace", "/proc/self/trace.csv"], "cannot record requests in /proc/self/trace.csv: "),
         (&["--listen", "192.0.2.1:80", "--public"], "cannot listen on 192.0.2.1:80: "),
         (&["--admin-listen", "nowhere.invalid:1"], "cannot listen on nowhere.invalid:1: there is no host nowhere.invalid"),

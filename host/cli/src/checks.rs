@@ -10,7 +10,8 @@ use media_cache_server::TraceRecorder;
 /// # Errors
 /// Returns an error with a message for the user.
 pub fn open_trace(path: &Path) -> anyhow::Result<TraceRecorder> {
-    TraceRecorder::open(path).with_context(|| format!("cannot record requests in {}", path.display()))
+    let opened = check_parent(path, "--record-trace").and_then(|()| Ok(TraceRecorder::open(path)?));
+    opened.with_context(|| format!("cannot record requests in {}", path.display()))
 }
 
 /// Checks that requests could be recorded in a file, without creating it.
@@ -21,9 +22,20 @@ pub fn check_trace(path: &Path) -> anyhow::Result<()> {
     if path.exists() {
         return open_trace(path).map(drop);
     }
+    let writable = check_parent(path, "--record-trace").and_then(|()| check_writable(or_working_directory(path.parent())));
+    writable.with_context(|| format!("cannot record requests in {}", path.display()))
+}
+
+/// Checks that the directory of a file exists, whose path is the value of an option.
+///
+/// # Errors
+/// Returns an error that says what to do.
+pub fn check_parent(path: &Path, option: &str) -> anyhow::Result<()> {
     let directory = or_working_directory(path.parent());
-    anyhow::ensure!(directory.is_dir(), "cannot record requests in {}: its directory does not exist", path.display());
-    check_writable(directory).with_context(|| format!("cannot record requests in {}", path.display()))
+    let named = directory.display();
+    anyhow::ensure!(directory.exists(), "the directory {named} does not exist; create it, or give {option} a file in another one");
+    anyhow::ensure!(directory.is_dir(), "{named} is not a directory; give {option} a file in a directory");
+    Ok(())
 }
 
 /// Checks that a directory could be used by a cache, or created.
