@@ -45,7 +45,7 @@ fn a_trace_without_requests_is_an_error() {
 #[test]
 fn error_for_a_trace_that_cannot_be_read_names_it() {
     let said = simulate(&["/nowhere/trace.csv"]).failed_with(1);
-    assert!(said.starts_with("media-cache: cannot open /nowhere/trace.csv: No such file"), "{said}");
+    assert!(said.starts_with("media-cache: cannot open the trace /nowhere/trace.csv: No such file"), "{said}");
     let said = simulate(&["/"]).failed_with(1);
     assert!(said.contains("cannot replay /: reading the trace failed after 0 lines: "), "{said}");
 }
@@ -110,7 +110,10 @@ fn error_for_a_file_that_is_not_a_policy_names_it() {
 #[test]
 fn error_for_a_plot_that_cannot_be_written_names_it() {
     let said = complaint(&["--plot", "/nowhere/curves.svg"], LINES);
-    assert!(said.starts_with("media-cache: cannot write /nowhere/curves.svg: "), "{said}");
+    let expected = "the directory /nowhere does not exist; create it, or give --plot a file in another one";
+    assert_eq!(said, format!("media-cache: cannot write /nowhere/curves.svg: {expected}\n"));
+    let said = complaint(&["--plot", "/dev/null/curves.svg"], LINES);
+    assert!(said.ends_with("/dev/null is not a directory; give --plot a file in a directory\n"), "{said}");
 }
 
 #[test]

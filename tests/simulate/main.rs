@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod balancers;
 mod bound;
+mod cluster;
+mod cluster_command;
+mod cluster_reference;
 mod command;
 mod command_errors;
 mod counts;

@@ -3,6 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use anyhow::Context;
+
+use crate::checks::check_parent;
+
 /// A file whose name ends in `.svg`, in upper or lower case. Curves have no other format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlotFile(PathBuf);
@@ -26,6 +30,14 @@ impl PlotFile {
     /// The path.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Checks that the directory of the file exists.
+    ///
+    /// # Errors
+    /// Returns an error with a message for the user.
+    pub fn check(&self) -> anyhow::Result<()> {
+        check_parent(&self.0, "--plot").with_context(|| format!("cannot write {}", self.0.display()))
     }
 }
 

@@ -31,7 +31,7 @@ impl ReplayedTrace {
         let input: Box<dyn Read> = if self.trace.as_os_str() == "-" {
             Box::new(io::stdin().lock())
         } else {
-            Box::new(File::open(&self.trace).with_context(|| format!("cannot open {name}"))?)
+            Box::new(File::open(&self.trace).with_context(|| format!("cannot open the trace {name}"))?)
         };
         let spinner = progress::spinner();
         progress::spin(&spinner, &format!("reading {name}"));

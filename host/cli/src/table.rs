@@ -1,16 +1,14 @@
 //! Tables for people.
 
-/// Aligns the columns of rows, the first of which is the heading. Numbers are right-aligned, and the column `name` is left-aligned.
-pub fn aligned(rows: &[Vec<String>], name: usize) -> Vec<String> {
+/// Aligns the columns of rows, the first of which is the heading. Numbers are right-aligned, and the columns `names` are left-aligned.
+pub fn aligned(rows: &[Vec<String>], names: &[usize]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let line = |row: &Vec<String>| {
-        let aligned = row
-            .iter()
-            .zip(&widths)
-            .enumerate()
-            .map(|(column, (cell, width))| if column == name { format!("{cell:<width$}") } else { format!("{cell:>width$}") });
+        let aligned = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+            if names.contains(&column) { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
         aligned.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
@@ -19,6 +17,11 @@ pub fn aligned(rows: &[Vec<String>], name: usize) -> Vec<String> {
 /// A share or a change as a percentage.
 pub fn percent(ratio: f64) -> String {
     format!("{:.2} %", ratio * 100.0)
+}
+
+/// How much a value is above or below another one, as a percentage. Empty if the other one is 0.
+pub fn change(value: f64, other: f64) -> String {
+    if other > 0.0 { format!("{:+.2} %", (value / other - 1.0) * 100.0) } else { String::new() }
 }
 
 /// A number with at least four significant digits.
@@ -40,6 +43,6 @@ mod tests {
     fn short_rows_end_early() {
         let rows = [&["SIZE", "NAME", "MISSES"][..], &["1", "a", "2 %"], &["100 MiB", "long name"]];
         let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| (*cell).into()).collect()).collect();
-        assert_eq!(aligned(&rows, 1), ["   SIZE  NAME       MISSES", "      1  a             2 %", "100 MiB  long name"]);
+        assert_eq!(aligned(&rows, &[1]), ["   SIZE  NAME       MISSES", "      1  a             2 %", "100 MiB  long name"]);
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! [`run`] replays a trace for several policies and capacities in parallel, [`lower_bounds`] computes the fewest misses that any policy
 //! could have, and [`plot`] draws the miss ratio curves. [`Tuner`] searches for the policy and the options that minimise an [`Objective`].
+//! [`run_cluster`] replays a trace through several nodes with a shared tier behind them.
 //! [`Replay`] is for programs that stop partway, replace the policy, or supply a native [`Policy`].
 //!
 //! ```
@@ -22,6 +23,7 @@
 //! ```
 
 mod bound;
+mod cluster;
 mod counts;
 mod job;
 mod objective;
@@ -36,6 +38,10 @@ mod simulated_cache;
 mod tune;
 
 pub use bound::{LowerBound, WindowRequest, lower_bounds, lower_bounds_from, lower_bounds_of_window};
+pub use cluster::{
+    Balancer, Cluster, ClusterCounts, ClusterOutcome, ClusterPlan, ClusterPlanError, MAX_NODES, Maglev, Node, NodeFault,
+    OriginCounts, Phase, Served, TierCounts, run_cluster,
+};
 pub use counts::Counts;
 pub use job::{Job, JobError};
 pub use media_cache_plot::PlotError;

@@ -29,12 +29,12 @@ impl Outcome {
     /// The share of requests that were misses.
     #[must_use]
     pub fn object_miss_ratio(&self) -> f64 {
-        self.counts.object_misses as f64 / self.counts.requests.max(1) as f64
+        self.counts.object_miss_ratio()
     }
 
     /// The share of requested bytes that were missed.
     #[must_use]
     pub fn byte_miss_ratio(&self) -> f64 {
-        self.counts.missed_bytes as f64 / self.counts.requested_bytes.max(1) as f64
+        self.counts.byte_miss_ratio()
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::capacity::Capacity;
 use crate::engine::policy_engine;
 use crate::replayed_trace::ReplayedTrace;
-use crate::table::{aligned, percent, significant};
+use crate::table::{aligned, change, percent, significant};
 use crate::visible::Visible;
 use crate::{output, progress};
 
@@ -122,7 +122,7 @@ impl Report {
         let summary = format!(
             "objective {objective} at {capacity}: {tried} tried on the first {training} requests, the best compared on the other {held_out}"
         );
-        let table = aligned(&self.rows(), 0);
+        let table = aligned(&self.rows(), &[0]);
         [vec![summary, String::new()], table, vec![String::new()], self.conclusion()].concat()
     }
 
@@ -186,11 +186,6 @@ impl Report {
 /// A candidate in the notation of the command line, without options that have their default.
 fn label(candidate: &Candidate) -> String {
     Visible(&candidate.spec).to_string()
-}
-
-/// How much a value is above or below another one. Empty if the other one is 0.
-fn change(value: f64, other: f64) -> String {
-    if other > 0.0 { format!("{:+.2} %", (value / other - 1.0) * 100.0) } else { String::new() }
 }
 
 /// How a candidate compares with another one on the held-out part, in words.
