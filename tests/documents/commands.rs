@@ -12,12 +12,14 @@ use crate::plan::{Plan, Step};
 use crate::stage::Stage;
 
 /// Text that the output of a page's commands must contain.
-const PRINTED: [(&str, &str); 6] = [
+const PRINTED: [(&str, &str); 8] = [
     ("README.md", r#""total_entries":1"#),
     ("README.md", r#""https://example.com/b.png""#),
     ("docs/configuration.md", "\npolicy = \"gdsf:beta=0.75\"  # media-cache.toml:"),
     ("docs/freshness.md", r#""changed":true,"#),
     ("docs/operations.md", "built-in"),
+    ("docs/scaling.md", "peak: 34722 requests per second\nnodes for CPU: 4.0\nnodes for the cache thread: 6.7\n"),
+    ("docs/scaling.md", "nodes for the network: 4.2\nnodes for the disk: 3.3\n"),
     ("docs/security.md", "https://media.example.com/media?url="),
 ];
 
