@@ -26,6 +26,9 @@ pub(crate) const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 3600);
 /// The maximum size of a list of used entries, in bytes.
 const MAX_LIST: u64 = 32 << 20;
 
+/// Entries of a tier, each with what was read, or why it could not be used. Ends with the first failure of the store.
+pub type ReadEntries<T, E> = BoxStream<'static, Result<(TierEntry, Result<T, E>), StoreFailure>>;
+
 /// The entries in a tier.
 pub struct Inventory {
     pub(crate) store: Arc<Store>,
@@ -105,10 +108,7 @@ impl Inventory {
 
     /// The sidecars of these entries, in the same order. An entry without one was removed in the meantime, or has none. The inner error
     /// says why a sidecar is damaged.
-    pub fn sidecars(
-        &self,
-        entries: Vec<TierEntry>,
-    ) -> BoxStream<'static, Result<(TierEntry, Result<Option<Sidecar>, String>), StoreFailure>> {
+    pub fn sidecars(&self, entries: Vec<TierEntry>) -> ReadEntries<Option<Sidecar>, String> {
         let store = self.store.clone();
         let read = move |entry: TierEntry| {
             let store = store.clone();
@@ -118,7 +118,7 @@ impl Inventory {
     }
 
     /// Reads and checks these entries, in no particular order. The inner result is the URL of the entry, or what is wrong with it.
-    pub fn verify(&self, entries: Vec<TierEntry>) -> BoxStream<'static, Result<(TierEntry, Result<String, Fault>), StoreFailure>> {
+    pub fn verify(&self, entries: Vec<TierEntry>) -> ReadEntries<String, Fault> {
         let store = self.store.clone();
         let check = move |entry: TierEntry| {
             let store = store.clone();

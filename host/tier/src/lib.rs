@@ -30,7 +30,7 @@ mod usage;
 
 pub use downloader::TieredDownloader;
 pub use failure::StoreFailure;
-pub use inventory::{Fault, Inventory, TierEntry};
+pub use inventory::{Fault, Inventory, ReadEntries, TierEntry};
 pub use location::{Location, LocationError};
 pub use options::TierOptions;
 pub use status::{Direction, LeaseOutcome, LookupOutcome, Outage, TierStatus, UploadOutcome};

@@ -50,7 +50,7 @@ pub enum LocationError {
     #[error("cannot use {location} as a tier: {reason}")]
     Unusable {
         /// The location.
-        location: Location,
+        location: String,
         /// What is wrong with it.
         reason: String,
     },
@@ -119,7 +119,7 @@ impl Location {
                     .map(|store| Arc::new(store) as _)
             };
         }
-        let unusable = |reason| LocationError::Unusable { location: self.clone(), reason };
+        let unusable = |reason| LocationError::Unusable { location: self.to_string(), reason };
         let store = match &self.scheme {
             Scheme::Directory(directory) if !directory.is_dir() => return Err(unusable("there is no such directory".into())),
             Scheme::S3 => {
