@@ -239,13 +239,14 @@ async fn service_refuses_to_start_on_a_public_address_without_keys_or_public() {
             &["--listen", "127.0.0.1:0", "--admin-listen", "0.0.0.0:0"],
             &["--admin-listen 0.0.0.0:0 is reachable", "--admin-token-file"],
         ),
-        (&["--listen", "0.0.0.0:0", "--public", "--signing-key-file", key], &["use only one of them"]),
+        (&["--listen", "0.0.0.0:0", "--public", "--signing-key-file", key], &["--signing-key-file", "use only one of them"]),
+        (&["--listen", "0.0.0.0:0", "--public", "--camo-key-file", key], &["--camo-key-file", "use only one of them"]),
     ] {
         let said = dir.run(&[&["serve"], arguments].concat()).await.failed();
         assert!(words.iter().all(|word| said.contains(word)), "{arguments:?}: {said}");
         assert!(!dir.cache().exists());
     }
-    for arguments in [&["--public"][..], &["--signing-key-file", key]] {
+    for arguments in [&["--public"][..], &["--signing-key-file", key], &["--camo-key-file", key]] {
         let service = dir.serve_with_only(&[&["--listen", "0.0.0.0:0"], arguments].concat()).await;
         service.stop().await;
     }
@@ -260,6 +261,7 @@ async fn error_for_an_unusable_secrets_file_names_the_file_but_not_its_content()
         ("fifteen-letters", "--signing-key-file", "line 1, cannot be used: it has 15 bytes"),
         ("sixteen-letters!\n\nshort", "--signing-key-file", "line 3, cannot be used: it has 5 bytes"),
         ("# nothing\n\n", "--signing-key-file", "contains neither a key nor a token"),
+        ("fifteen-letters", "--camo-key-file", "line 1, cannot be used: it has 15 bytes"),
         ("fifteen-letters", "--admin-token-file", "line 1, cannot be used: it has 15 bytes"),
         ("a token with blanks", "--admin-token-file", "line 1, cannot be used: a token may contain only"),
     ] {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use http::Method;
+use media_cache_test_support::camo::camo_link;
 use media_cache_test_support::http_client::{ADMIN_TOKEN, http_client, media_path, send};
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::png;
@@ -13,6 +14,9 @@ use media_cache_test_support::random::{Random, noise};
 use media_cache_test_support::raw_client::RawClient;
 use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::service_process::{Service, Signal, write_secret};
+use media_cache_test_support::sha256::sha256;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sha2::{Digest, Sha256};
 
 use crate::odd_requests::odd_request;
 use crate::scrape::Scrape;
@@ -124,7 +128,11 @@ impl Entries {
 #[tokio::test]
 async fn hit_lane_and_router_give_the_same_responses() {
     let dir = ServiceDirectory::create();
-    Entries::store(dir.serve().await, |_| Vec::new()).await.compare_many(1).await;
+    let paths = |url: &str| {
+        let encoded = utf8_percent_encode(url, NON_ALPHANUMERIC);
+        [sha256(url), "0".repeat(64)].map(|digest| format!("/media/unsigned/{digest}/{encoded}")).into()
+    };
+    Entries::store(dir.serve().await, paths).await.compare_many(1).await;
 }
 
 #[tokio::test]
@@ -151,8 +159,28 @@ async fn hit_lane_and_router_give_the_same_responses_to_signed_requests() {
     let keys = media_cache_server::SigningKeys::new([KEY]).unwrap();
     // This signature limits how long media may be cached.
     let soon = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() + 3600;
-    let sign = |url: &str| [None, Some(1), Some(soon)].into_iter().filter_map(|expires| keys.sign(url, expires)).collect();
+    let sign = |url: &str| {
+        let digest = Sha256::digest(url).into();
+        let signed = |expires| [keys.sign(url, expires), keys.sign_with_digest(url, &digest, expires)];
+        let wrong = keys.sign_with_digest(url, &[0; 32], None);
+        [None, Some(1), Some(soon)].into_iter().flat_map(signed).chain([wrong]).flatten().collect()
+    };
     Entries::store(service, sign).await.compare_many(4).await;
+}
+
+#[tokio::test]
+async fn hit_lane_and_router_give_the_same_responses_to_links_made_for_camo() {
+    let dir = ServiceDirectory::create();
+    let file = dir.path("key");
+    write_secret(&file, KEY);
+    let service = dir.serve_with(&["--camo-key-file", file.to_str().unwrap()]).await;
+    let links = |url: &str| {
+        let link = camo_link(KEY, url);
+        let (hmac, _) = link.rsplit_once('/').unwrap();
+        let query = media_path(url).replacen("/media", hmac, 1);
+        vec![link.clone(), query, format!("{link}00")]
+    };
+    Entries::store(service, links).await.compare_many(6).await;
 }
 
 /// The requests arrive together, or split in two at any position.

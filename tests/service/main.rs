@@ -36,6 +36,7 @@ mod logs;
 mod loops;
 mod maintenance;
 mod media;
+mod media_paths;
 mod metrics;
 mod names;
 mod notify;

@@ -6,7 +6,7 @@ use clap::Args;
 use media_cache_server::{Access, AdminTokens, AllowedOrigin, AllowedOrigins, Listener, Pseudonym};
 
 use crate::listen_address::{ListenAddress, ResolvedAddress};
-use crate::secrets::{admin_tokens, signing_keys};
+use crate::secrets::{admin_tokens, camo_keys, signing_keys};
 
 /// The options of `serve` for access, and the name of the service.
 #[derive(Args)]
@@ -16,6 +16,10 @@ pub struct Listeners {
     /// rotation. See `media-cache sign`
     #[arg(long, value_name = "FILE", value_delimiter = ',')]
     signing_key_file: Vec<PathBuf>,
+    /// A file with keys, one per line: links made for camo with one of them are accepted. As with `--signing-key-file`, requests for media
+    /// must then be signed
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    camo_key_file: Vec<PathBuf>,
     /// Serve media to everyone, even if `--listen` is reachable from other machines
     #[arg(long)]
     public: bool,
@@ -63,12 +67,12 @@ impl Listeners {
         listen: &ResolvedAddress,
         admin_listen: Option<&ResolvedAddress>,
     ) -> anyhow::Result<(Access, Option<Access>)> {
-        let signing_keys = signing_keys(&self.signing_key_file)?;
+        let (signing_keys, camo_keys) = (signing_keys(&self.signing_key_file)?, camo_keys(&self.camo_key_file)?);
         let admin_tokens = self.admin_token_file.as_deref().map(admin_tokens).transpose()?.unwrap_or_default();
         self.check(listen, admin_listen, &admin_tokens)?;
         let listener = if listen.is_loopback() { Listener::Loopback } else { Listener::Public };
         let allow_origins = AllowedOrigins(self.allow_origin.clone());
-        let main = Access { signing_keys, admin_tokens, allow_origins, listener, administration: None };
+        let main = Access { signing_keys, camo_keys, admin_tokens, allow_origins, listener, administration: None };
         // Web pages have no access to the administration listener.
         let admin = Access { listener: Listener::Administration, allow_origins: AllowedOrigins::default(), ..main.clone() };
         let admin = admin_listen.map(|_| admin);
@@ -78,6 +82,7 @@ impl Listeners {
     /// All problems that would keep a service from listening with this access.
     pub async fn problems(&self, listen: &ListenAddress) -> Vec<anyhow::Error> {
         let keys = self.signing_key_file.iter().filter_map(|file| signing_keys(&[file]).err());
+        let keys = keys.chain(self.camo_key_file.iter().filter_map(|file| camo_keys(&[file]).err()));
         let mut problems: Vec<_> = keys.chain(self.admin_token_file.as_deref().and_then(|file| admin_tokens(file).err())).collect();
         let mut resolved = Vec::new();
         for address in [Some(listen), self.admin_listen.as_ref()].into_iter().flatten() {
@@ -117,11 +122,12 @@ impl Listeners {
             admin.is_none_or(|admin| !admin.overlaps(listen)),
             "--admin-listen and --listen are the same address, {listen}; administration needs a separate one"
         );
-        let signed = !self.signing_key_file.is_empty();
-        anyhow::ensure!(
-            !(signed && self.public),
-            "--public serves everyone, but --signing-key-file requires signatures; use only one of them"
-        );
+        let keys = [("signing", &self.signing_key_file), ("camo", &self.camo_key_file)];
+        let required_by = keys.into_iter().find(|(_, files)| !files.is_empty()).map(|(kind, _)| kind);
+        let signed = required_by.is_some();
+        if let Some(kind) = required_by.filter(|_| self.public) {
+            anyhow::bail!("--public serves everyone, but --{kind}-key-file requires signatures; use only one of them");
+        }
         anyhow::ensure!(
             signed || self.public || listen.is_loopback(),
             "--listen {listen} is reachable from other machines, so any client could make this service download whatever it \

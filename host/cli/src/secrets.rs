@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use media_cache::{Pipes, read_small_file};
-use media_cache_server::{AdminTokens, SigningKeys, WeakSecret};
+use media_cache_server::{AdminTokens, CamoKeys, SigningKeys, WeakSecret};
 
 /// The maximum size of a file with secrets, in bytes. A larger file must be the wrong one.
 const LARGEST: u64 = 1 << 20;
@@ -21,6 +21,18 @@ pub fn signing_keys<P: AsRef<Path>>(files: &[P]) -> anyhow::Result<SigningKeys> 
         keys.extend(read(file.as_ref(), |key| SigningKeys::new([key]).map(drop))?);
     }
     Ok(SigningKeys::new(keys)?)
+}
+
+/// The keys of links made for camo in files.
+///
+/// # Errors
+/// Returns an error with a message for the user that contains no key.
+pub fn camo_keys<P: AsRef<Path>>(files: &[P]) -> anyhow::Result<CamoKeys> {
+    let mut keys = Vec::new();
+    for file in files {
+        keys.extend(read(file.as_ref(), |key| CamoKeys::new([key]).map(drop))?);
+    }
+    Ok(CamoKeys::new(keys)?)
 }
 
 /// The tokens in a file.

@@ -12,6 +12,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::config::{ConfigurationFile, hide};
+use crate::key_rules::KeyRuleOptions;
 use crate::outbound::size;
 use crate::output;
 use crate::secrets::signing_keys;
@@ -33,12 +34,17 @@ pub struct Sign {
     /// The address of the service, such as `https://media.example.com`, to print a complete URL
     #[arg(long, value_name = "URL", value_parser = base)]
     base: Option<Url>,
+    /// Print a path with the digest of the cache key, by which a load balancer can choose a node
+    #[arg(long)]
+    digest: bool,
     /// The maximum length of a URL that the service fetches, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = HttpOptions::default().max_url_bytes, value_parser = size(64, 65_534))]
     max_url_bytes: usize,
     /// Print a JSON object with the URL, the signed URL, and its expiry time
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    keys: KeyRuleOptions,
     #[command(flatten)]
     config: ConfigurationFile,
 }
@@ -51,7 +57,12 @@ impl Sign {
         checked.map_err(|why| anyhow::anyhow!("{} is not a URL that a service would fetch: {why}", shown(&self.url)))?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is set to a time before 1970")?;
         let expires = self.expires_at.or(self.expires_in.map(|lifetime| now.saturating_add(lifetime.0).as_secs()));
-        let signed = signing_keys(&self.signing_key_file)?.sign(&self.url, expires).context("there is no key")?;
+        let keys = signing_keys(&self.signing_key_file)?;
+        let signed = match self.digest {
+            true => keys.sign_with_digest(&self.url, self.keys.digest(&self.url).as_bytes(), expires),
+            false => keys.sign(&self.url, expires),
+        };
+        let signed = signed.context("there is no key")?;
         let base = self.base.as_ref().map_or("", Url::as_str);
         let signed = format!("{}{signed}", base.trim_end_matches('/'));
         if self.json {

@@ -20,6 +20,11 @@ impl InvalidRequest {
         Self { status: StatusCode::BAD_REQUEST, code: "bad-request", detail: detail.into() }
     }
 
+    /// A 404 for a path that is not one of media.
+    pub(crate) fn no_such_path() -> Self {
+        Self { status: StatusCode::NOT_FOUND, code: "no-such-path", detail: "this is not a path of media".into() }
+    }
+
     /// A 403 for a missing, malformed, wrong or expired signature.
     pub(crate) fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
         Self { status: StatusCode::FORBIDDEN, code, detail: detail.into() }

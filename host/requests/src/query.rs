@@ -7,6 +7,9 @@ use percent_encoding::percent_decode;
 
 use crate::invalid_request::InvalidRequest;
 
+/// Advice for a URL that was not encoded. If part of it were ignored, the service would fetch a different URL than intended.
+pub const ENCODE_URL: &str = "percent-encode the URL, as `curl -G --data-urlencode url=…` does";
+
 /// Reads the parameters with these names, each of which may occur once. An unknown parameter is an error, because it is either part of a
 /// URL that was not encoded or a misspelt option. `hint` says what to do instead.
 ///

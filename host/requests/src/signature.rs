@@ -17,6 +17,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::Sha256;
 
+use crate::hex;
 use crate::invalid_request::InvalidRequest;
 use crate::secret::{WeakSecret, check_length};
 
@@ -61,9 +62,21 @@ impl SigningKeys {
     /// (seconds since 1970), or without `expires`, for as long as it has the key. `None` if there are no keys.
     #[must_use]
     pub fn sign(&self, url: &str, expires: Option<u64>) -> Option<String> {
-        let signature = hex(&text(self.0.first()?.clone(), url, expires).finalize().into_bytes());
+        let signature = self.signature(url, expires)?;
         let until = expires.map_or_else(String::new, |expires| format!("&expires={expires}"));
         Some(format!("/media?url={}{until}&signature={signature}", utf8_percent_encode(url, UNESCAPED)))
+    }
+
+    /// The same in the form with the digest of the cache key in the path, for load balancers. The signature is the same.
+    #[must_use]
+    pub fn sign_with_digest(&self, url: &str, digest: &[u8; 32], expires: Option<u64>) -> Option<String> {
+        let (signature, digest) = (self.signature(url, expires)?, hex::encode(digest));
+        let until = expires.map_or_else(String::new, |expires| format!("?expires={expires}"));
+        Some(format!("/media/{signature}/{digest}/{}{until}", utf8_percent_encode(url, UNESCAPED)))
+    }
+
+    fn signature(&self, url: &str, expires: Option<u64>) -> Option<String> {
+        Some(hex::encode(&text(self.0.first()?.clone(), url, expires).finalize().into_bytes()))
     }
 
     /// Verifies the signature of a request. The time taken depends on the number of keys, not on their content. Only a correct signature is
@@ -91,7 +104,7 @@ impl SigningKeys {
     }
 }
 
-/// The characters that need no encoding in a query (RFC 3986, `unreserved`).
+/// The characters that need no encoding in a path or query (RFC 3986, `unreserved`).
 const UNESCAPED: &percent_encoding::AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn text(mut key: Hmac<Sha256>, url: &str, expires: Option<u64>) -> Hmac<Sha256> {
@@ -113,7 +126,7 @@ impl Signature {
             InvalidRequest::forbidden("malformed-signature", why)
         };
         let expires = expires.map(|text| seconds(text).ok_or_else(|| malformed("`expires` is not a number of seconds since 1970")));
-        let bytes = signature.map(|text| from_hex(text).ok_or_else(|| malformed("`signature` is not 64 hexadecimal digits")));
+        let bytes = signature.map(|text| decode(text).ok_or_else(|| malformed("`signature` is not 64 hexadecimal digits")));
         match (bytes.transpose()?, expires.transpose()?) {
             (Some(bytes), expires) => Ok(Some(Self { bytes, expires })),
             (None, Some(_)) => Err(malformed("`expires` is given without `signature`")),
@@ -134,15 +147,8 @@ fn seconds(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
-}
-
-fn from_hex(text: &str) -> Option<[u8; LENGTH]> {
-    let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16).and_then(|digit| digit.try_into().ok())).collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
-    bytes.try_into().ok().filter(|_| text.len() == 2 * LENGTH)
+fn decode(text: &str) -> Option<[u8; LENGTH]> {
+    hex::decode(text)?.try_into().ok()
 }
 
 impl std::fmt::Debug for SigningKeys {
@@ -184,6 +190,11 @@ mod tests {
         let path = "/media?url=https%3A%2F%2Fexample.com%2Fa.png&signature=";
         assert_eq!(keys.sign("https://example.com/a.png", None), Some(format!("{path}{SIGNED_FOREVER}")));
         assert_eq!(SigningKeys::default().sign(URL, None), None);
+        let path = format!(
+            "/media/{SIGNED}/{}/https%3A%2F%2Fexample.com%2F%C3%A4%3Fx%3D1%26y%3D%2520%23z?expires=1900000000",
+            "0f".repeat(32)
+        );
+        assert_eq!(keys.sign_with_digest(URL, &[15; 32], Some(1_900_000_000)), Some(path));
     }
 
     #[test]

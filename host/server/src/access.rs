@@ -12,16 +12,17 @@ use crate::admin_tokens::{AdminTokens, Credentials};
 use crate::caching::Restriction;
 use crate::cors::AllowedOrigins;
 use crate::csrf;
-use crate::media_query::MediaQuery;
 use crate::problem::Problem;
 use crate::routes::{self, Requirement};
-use media_cache_requests::SigningKeys;
+use media_cache_requests::{Authorization, CamoKeys, MediaTarget, SigningKeys};
 
 /// The rights of the clients of a listener. By default, they may get media and query the health of the service.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// Requests for media must be signed with one of these keys. Without keys, any client may request any URL.
+    /// Requests for media must be signed with one of these keys. Without keys of either kind, any client may request any URL.
     pub signing_keys: SigningKeys,
+    /// The keys of links made for camo, which are then also accepted. With such keys, too, requests for media must be signed.
+    pub camo_keys: CamoKeys,
     /// A request with one of these tokens has administration rights, and needs no signature.
     pub admin_tokens: AdminTokens,
     /// The origins of the web pages whose scripts may read media.
@@ -63,6 +64,9 @@ impl Access {
         headers: &HeaderMap,
         now: SystemTime,
     ) -> Result<Option<Restriction>, Problem> {
+        if self.camo_keys.is_empty() && MediaTarget::is_camo(uri.path()) {
+            return Err(routes::no_such_path(uri));
+        }
         let requirement = requirement(method, uri.path());
         let is_open = match requirement {
             Requirement::Nothing => true,
@@ -74,24 +78,35 @@ impl Access {
             return Ok(None);
         }
         let refusal = match self.check_administration(uri, headers)? {
-            Ok(()) => return Ok((!self.signing_keys.is_empty()).then_some(Restriction::Administration)),
+            Ok(()) => return Ok(self.requires_signatures().then_some(Restriction::Administration)),
             Err(refusal) => refusal,
         };
         match requirement {
             Requirement::Loopback if self.listener == Listener::Loopback => Ok(None),
-            Requirement::Signature => self.authorize_media(&MediaQuery::of_get(uri)?, now),
+            Requirement::Signature => {
+                let target = MediaTarget::parse(uri.path(), uri.query().unwrap_or_default())?;
+                self.authorize_media(&target, now)
+            }
             _ => Err(refusal),
         }
     }
 
     /// Makes the same decision for a media request without a token.
-    pub(crate) fn authorize_media(&self, query: &MediaQuery<'_>, now: SystemTime) -> Result<Option<Restriction>, Problem> {
-        if self.signing_keys.is_empty() {
+    pub(crate) fn authorize_media(&self, target: &MediaTarget<'_>, now: SystemTime) -> Result<Option<Restriction>, Problem> {
+        if let Authorization::Camo(signature) = &target.authorization {
+            return Ok(self.camo_keys.verify(&target.url, signature).map(|()| None)?);
+        }
+        if !self.requires_signatures() {
             return Ok(None);
         }
-        self.signing_keys.verify(&query.url, query.signature.as_ref(), now)?;
-        let lifetime = query.signature.and_then(|signature| signature.lifetime(now));
+        let signature = target.authorization.signature();
+        self.signing_keys.verify(&target.url, signature, now)?;
+        let lifetime = signature.and_then(|signature| signature.lifetime(now));
         Ok(lifetime.map(|lifetime| Restriction::Expires(lifetime.as_secs())))
+    }
+
+    fn requires_signatures(&self) -> bool {
+        !self.signing_keys.is_empty() || !self.camo_keys.is_empty()
     }
 
     /// The problem for an admin request to a listener without administration. It says where to send the request, or how to enable
@@ -260,6 +275,48 @@ mod tests {
         for method in METHODS.iter().skip(2) {
             for path in ["/media", "/stats", "/healthz"] {
                 assert_eq!(requirement(method, path), Requirement::Administration, "{method} {path}");
+            }
+        }
+    }
+
+    /// The paths of media other than `/media`, with a signature, and with one that is wrong.
+    #[tokio::test]
+    async fn signature_in_a_path_authorizes_only_get_and_head() {
+        let (keys, camo_keys) = (SigningKeys::new([KEY]).unwrap(), CamoKeys::new(["0x24FEEDFACEDEADBEEFCAFE"]).unwrap());
+        let signed = keys.sign_with_digest(URL, &[1; 32], None).unwrap();
+        let unsigned = format!("/media/unsigned/{}", signed.splitn(4, '/').nth(3).unwrap());
+        // `hmac.new(key, url, "sha1").hexdigest()` in Python.
+        let link = "/446a6176c06ed91866183f1c63f13e57b46b07d1?url=https%3A%2F%2Fexample.com%2Fa.png";
+        let without_keys = Access::default();
+        let with_tokens = Access { admin_tokens: AdminTokens::new([TOKEN]).unwrap(), ..Access::default() };
+        let with_keys = Access { signing_keys: keys, ..with_tokens.clone() };
+        let with_camo = Access { camo_keys, ..with_tokens.clone() };
+        let bearer = format!("Bearer {TOKEN}");
+        for (access, path, expected) in [
+            (&without_keys, signed.as_str(), 503),
+            (&without_keys, &unsigned, 503),
+            (&without_keys, link, 404),
+            (&with_tokens, link, 404),
+            (&with_keys, &signed, 503),
+            (&with_keys, &unsigned, 403),
+            (&with_keys, &format!("{signed}x"), 403),
+            (&with_keys, link, 404),
+            (&with_camo, &signed, 403),
+            (&with_camo, &unsigned, 403),
+            (&with_camo, link, 503),
+            (&with_camo, &format!("{link}x"), 403),
+        ] {
+            for method in [Method::GET, Method::HEAD] {
+                assert_eq!(send(access, &method, path, None).await, expected, "{method} {path} {access:?}");
+                if expected == 404 || access.admin_tokens.is_empty() {
+                    continue;
+                }
+                assert_eq!(send(access, &method, path, Some(&bearer)).await, 503, "{method} {path} {access:?}, with the token");
+            }
+            for method in &METHODS[2..] {
+                for token in [None, Some(bearer.as_str())] {
+                    assert_eq!(send(access, method, path, token).await, 405, "{method} {path} {access:?} {token:?}");
+                }
             }
         }
     }

@@ -18,6 +18,7 @@ mod fetch_destination;
 mod handlers;
 mod health_document;
 mod hit_lane;
+mod key_digest;
 pub mod logs;
 mod media_query;
 mod media_response;
@@ -48,7 +49,7 @@ pub use handlers::{
     BUILT_IN, MAX_COMPONENT_BYTES, MAX_POLICY_BYTES, entry_document, policies_document, policy_document, refreshed_document,
     stats_document, stored_document,
 };
-pub use media_cache_requests::{Pseudonym, PseudonymError, SigningKeys, WeakSecret};
+pub use media_cache_requests::{CamoKeys, Pseudonym, PseudonymError, SigningKeys, WeakSecret};
 pub use media_cache_trace::TraceRecorder;
 pub use policy_check::{CheckOutcome, CheckResult, PolicyCheck};
 pub use second_tier::{SecondTier, TierOutage, TierReport};

@@ -1,4 +1,4 @@
-//! The query of `/media` and `/refresh`: the URL of the media, and the other parameters of each method.
+//! The query of a PUT and DELETE of `/media`, and of `/refresh`: the URL of the media, and its other parameters.
 
 use std::borrow::Cow;
 
@@ -7,15 +7,7 @@ use axum::http::Uri;
 use media_cache::{CacheControl, Cacheability, Validators};
 
 use crate::problem::Problem;
-use media_cache_requests::Signature;
-use media_cache_requests::query;
-
-/// The query of a request for a URL.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct MediaQuery<'a> {
-    pub url: Cow<'a, str>,
-    pub signature: Option<Signature>,
-}
+use media_cache_requests::query::{self, ENCODE_URL};
 
 /// The query of a PUT: the URL, and properties of the media that its bytes and its type do not reveal.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,40 +20,17 @@ pub(crate) struct PutQuery {
     pub validators: Validators,
 }
 
-/// Advice for a URL that was not encoded. If part of it were ignored, the service would fetch a different URL than intended.
-const HINT: &str = "percent-encode the URL, as `curl -G --data-urlencode url=…` does";
-
-impl<'a> MediaQuery<'a> {
-    /// The query of a GET or HEAD. It may be signed even if that is not required, so that clients can start to sign before a service
-    /// requires it.
-    pub fn of_get(uri: &'a Uri) -> Result<Self, Problem> {
-        Self::read_get(uri.query().unwrap_or_default())
-    }
-
-    /// Like [`of_get`](Self::of_get), for a query string.
-    pub fn read_get(query: &'a str) -> Result<Self, Problem> {
-        let [url, signature, expires] = query::read(query, ["url", "signature", "expires"], HINT)?;
-        let signature = Signature::read(signature.as_deref(), expires.as_deref())?;
-        Ok(Self { url: required(url)?, signature })
-    }
-
-    /// The query of a refresh.
-    pub fn of_refresh(uri: &'a Uri) -> Result<Self, Problem> {
-        Self::of_delete(uri)
-    }
-
-    /// The query of a DELETE.
-    pub fn of_delete(uri: &'a Uri) -> Result<Self, Problem> {
-        let [url] = query::read(uri.query().unwrap_or_default(), ["url"], HINT)?;
-        Ok(Self { url: required(url)?, signature: None })
-    }
+/// The URL in a query without other parameters.
+pub(crate) fn url(uri: &Uri) -> Result<Cow<'_, str>, Problem> {
+    let [url] = query::read(uri.query().unwrap_or_default(), ["url"], ENCODE_URL)?;
+    required(url)
 }
 
 impl PutQuery {
     /// Parses the query of a PUT.
     pub fn read(uri: &Uri) -> Result<Self, Problem> {
         let names = ["url", "filename", "private", "max-age", "age", "etag", "last-modified"];
-        let values = query::read(uri.query().unwrap_or_default(), names, HINT)?;
+        let values = query::read(uri.query().unwrap_or_default(), names, ENCODE_URL)?;
         let [url, filename, private, max_age, age, etag, last_modified] = values.map(|value| value.map(Cow::into_owned));
         let cacheability = match private.as_deref() {
             None | Some("false") => Cacheability::Public,
@@ -82,7 +51,7 @@ fn seconds(name: &str, text: Option<String>) -> Result<Option<u32>, Problem> {
 
 fn required(url: Option<Cow<'_, str>>) -> Result<Cow<'_, str>, Problem> {
     let url = url.filter(|url| !url.is_empty());
-    url.ok_or_else(|| Problem::bad_request(format!("the parameter `url` is missing; {HINT}")))
+    url.ok_or_else(|| Problem::bad_request(format!("the parameter `url` is missing; {ENCODE_URL}")))
 }
 
 #[cfg(test)]
@@ -108,15 +77,10 @@ mod tests {
         for query in ["", "url=", "filename=a"] {
             assert!(put(query).unwrap_err().contains("`url` is missing"), "{query}");
         }
-        for (query, get, put, delete) in [
-            ("url=a", true, true, true),
-            ("url=a&filename=b", false, true, false),
-            ("url=a&signature=0000000000000000000000000000000000000000000000000000000000000000&expires=1", true, false, false),
-            ("url=a&signature=b", false, false, false),
-        ] {
+        for (query, put, delete) in [("url=a", true, true), ("url=a&filename=b", true, false), ("url=a&signature=b", false, false)]
+        {
             let uri: Uri = format!("/media?{query}").parse().unwrap();
-            let read = [MediaQuery::of_get(&uri).is_ok(), PutQuery::read(&uri).is_ok(), MediaQuery::of_delete(&uri).is_ok()];
-            assert_eq!(read, [get, put, delete], "{query}");
+            assert_eq!([PutQuery::read(&uri).is_ok(), url(&uri).is_ok()], [put, delete], "{query}");
         }
     }
 

@@ -15,7 +15,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use media_cache::Source;
-use media_cache_requests::query;
+use media_cache_requests::MediaTarget;
 use tracing::Instrument;
 
 use crate::logs::requests::{LogRequests, RequestLog};
@@ -157,9 +157,8 @@ struct LogLine {
 impl LogLine {
     fn write(&self, bytes: u64) {
         let names_url = [routes::MEDIA, routes::REFRESH].contains(&self.route);
-        let query = names_url.then(|| self.uri.query()).flatten();
-        let url = query.and_then(|query| query::parameters(query).flatten().find(|(name, _)| name == "url"));
-        let url = url.map(|(_, url)| self.log.urls.describe(&url));
+        let url = || MediaTarget::requested_url(self.uri.path(), self.uri.query().unwrap_or_default());
+        let url = names_url.then(url).flatten().map(|url| self.log.urls.describe(&url));
         tracing::info!(
             request_id = self.id.to_str().unwrap_or_default(),
             method = method_name(&self.method),

@@ -4,13 +4,16 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use tower_service::Service as _;
 
 use crate::connections::Routes;
 use crate::hit_lane::HitLane;
 use crate::problem::Problem;
-use crate::routes::{MEDIA, ROUTES};
+use crate::routes::{self, MEDIA, OTHER_MEDIA, ROUTES, is_media};
 use crate::service::Service;
 use crate::shared_access::{self, SharedAccess};
 use crate::{observe, request_rules, security_headers};
@@ -26,23 +29,32 @@ impl Service {
     /// The router without the hit lane. It answers all requests, but hits in memory are more expensive.
     pub fn router(self, access: impl Into<SharedAccess>) -> Router {
         let access = access.into();
-        let group = |is_media: bool| {
+        let group = |router: Router<Self>, is_media: bool| {
             let routes = ROUTES.iter().filter(|route| (route.path == MEDIA) == is_media);
-            let router = routes.fold(Router::new(), |router, route| router.route(route.path, (route.handlers)()));
+            let router = routes.fold(router, |router, route| router.route(route.path, (route.handlers)()));
             router.route_layer(from_fn_with_state(access.clone(), shared_access::check)).method_not_allowed_fallback(no_such_method)
         };
         let rules = from_fn_with_state(self.pseudonym().cloned(), request_rules::check);
-        let media = group(true).layer(rules.clone()).layer(access.cors());
+        let other_media = Router::new().route("/{*path}", (OTHER_MEDIA.handlers)());
+        let media = group(other_media, true).layer(rules.clone()).layer(access.cors()).with_state(self.clone());
         let observed = from_fn_with_state(self.clone(), observe::observe);
-        let routes = media.merge(group(false).fallback(no_such_path).layer(rules));
+        let others = group(Router::new(), false).fallback(no_such_path).layer(rules);
+        let routes = others.layer(from_fn_with_state(media, media_first));
         routes.layer(map_response(security_headers::add)).layer(observed).with_state(self)
     }
 }
 
+/// Sends requests for media to the router for them. Its routes match any path, since patterns cannot describe those of media.
+async fn media_first(State(mut media): State<Router>, request: Request, next: Next) -> Response {
+    match is_media(request.uri().path()) {
+        // A router is always ready.
+        true => media.call(request).await.into_response(),
+        false => next.run(request).await,
+    }
+}
+
 async fn no_such_path(uri: Uri) -> Problem {
-    let paths: Vec<&str> = ROUTES.iter().map(|route| route.path).filter(|path| !path.starts_with("/dashboard/")).collect();
-    let why = format!("there is no path {}; the paths are {}", uri.path(), paths.join(", "));
-    Problem::new(StatusCode::NOT_FOUND, "no-such-path", why)
+    routes::no_such_path(&uri)
 }
 
 async fn no_such_method(method: Method, uri: Uri) -> Problem {

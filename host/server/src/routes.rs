@@ -1,9 +1,12 @@
 //! The paths of the service, with the rights that each requires and its handlers. A new path needs only one line here.
 
+use axum::http::{StatusCode, Uri};
 use axum::routing::{MethodRouter, get, post};
+use media_cache_requests::MediaTarget;
 
 use crate::dashboard::{curves, events, files};
 use crate::handlers::{check, component, entries, health, media, metrics, policy, refresh, shadows, stats};
+use crate::problem::Problem;
 use crate::service::Service;
 
 /// The path of media. Nearly all requests are for media.
@@ -73,6 +76,10 @@ pub(crate) const ROUTES: &[Route] = &[
     page_file("/dashboard/upload.js", || files::serve(&files::UPLOAD)),
 ];
 
+/// The route of all other paths of media: those with the digest of the cache key, and those of links made for camo. In metrics and logs,
+/// they have the name of the first path.
+pub(crate) static OTHER_MEDIA: Route = Route { path: MEDIA, to_read: Signature, is_polled: false, handlers: || get(media::get) };
+
 /// The route of a file of the dashboard.
 const fn page_file(path: &'static str, handlers: fn() -> MethodRouter<Service>) -> Route {
     Route { path, to_read: Dashboard, is_polled: true, handlers }
@@ -83,7 +90,19 @@ pub(crate) fn is_page_file(path: &str) -> bool {
     find(path).is_some_and(|route| route.to_read == Dashboard)
 }
 
+/// Whether the path is one of media.
+pub(crate) fn is_media(path: &str) -> bool {
+    MediaTarget::is_media(path)
+}
+
 /// The route with this path.
 pub(crate) fn find(path: &str) -> Option<&'static Route> {
-    ROUTES.iter().find(|route| route.path == path)
+    ROUTES.iter().find(|route| route.path == path).or_else(|| is_media(path).then_some(&OTHER_MEDIA))
+}
+
+/// The problem for a path that no route has.
+pub(crate) fn no_such_path(uri: &Uri) -> Problem {
+    let paths: Vec<&str> = ROUTES.iter().map(|route| route.path).filter(|path| !path.starts_with("/dashboard/")).collect();
+    let why = format!("there is no path {}; the paths are {}", uri.path(), paths.join(", "));
+    Problem::new(StatusCode::NOT_FOUND, "no-such-path", why)
 }

@@ -11,6 +11,7 @@ pub mod cache_directory;
 pub mod cache_requests;
 pub mod cache_rig;
 pub mod cache_state;
+pub mod camo;
 pub mod canary_listener;
 pub mod command;
 pub mod fed_origin;

@@ -1,10 +1,11 @@
 //! Which options a running service can change.
 
 /// The names of the options that `serve` reads again when it reloads, in the order of its help. All others need a restart.
-pub const RELOADABLE: [&str; 32] = [
+pub const RELOADABLE: [&str; 33] = [
     "grace-seconds",
     "shutdown-limit-seconds",
     "signing-key-file",
+    "camo-key-file",
     "public",
     "admin-token-file",
     "allow-origin",

@@ -22,6 +22,7 @@ const VALUES: &[(&str, [&str; 3])] = &[
     ("allow-address", ["127.0.0.0/8", "10.0.0.0/8,fd00::/8", "10.1.2.3/32"]),
     ("allow-host", ["example.com", "*.example.com,example.org", "example.net"]),
     ("allow-origin", ["https://example.com", "http://localhost:3000,https://example.org", "*"]),
+    ("camo-key-file", ["a", "b,c", "d"]),
     ("component", ["a.wasm", "b.wasm", "c.wasm"]),
     ("deny-address", ["127.0.0.0/8", "10.0.0.0/8,fd00::/8", "10.1.2.3/32"]),
     ("deny-host", ["example.com", "*.example.com,example.org", "example.net"]),

@@ -1,4 +1,4 @@
-//! `/media`: gets, stores and deletes the media of a URL.
+//! `/media` and the other paths of media: gets, stores and deletes the media of a URL.
 
 use axum::Json;
 use axum::body::Body;
@@ -7,11 +7,13 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 use axum::response::{IntoResponse, Response};
 use media_cache::{FetchedMedia, Media};
 use media_cache_http_downloader::{SNIFFED_BYTES, clean_filename, filename_for, match_extension, media_type};
+use media_cache_requests::MediaTarget;
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::caching;
-use crate::media_query::{MediaQuery, PutQuery};
+use crate::key_digest;
+use crate::media_query::{self, PutQuery};
 use crate::media_response::respond;
 use crate::problem::Problem;
 use crate::service::Service;
@@ -29,8 +31,9 @@ pub(crate) async fn get(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let MediaQuery { url, .. } = MediaQuery::of_get(&uri)?;
+    let MediaTarget { url, digest, .. } = MediaTarget::parse(uri.path(), uri.query().unwrap_or_default())?;
     let cache = service.cache().await?;
+    key_digest::check(&cache, &url, digest)?;
     let media = match caching::only_if_cached(&headers) {
         true => cache.get(&url).await?.ok_or_else(not_stored)?,
         false => cache.get_or_download(&url).await?,
@@ -83,7 +86,7 @@ pub fn stored_document(key: &str, is_known: bool, media: &Media) -> Value {
 
 /// `DELETE`: removes the entry.
 pub(crate) async fn delete(State(service): State<Service>, uri: Uri) -> Result<StatusCode, Problem> {
-    let MediaQuery { url, .. } = MediaQuery::of_delete(&uri)?;
+    let url = media_query::url(&uri)?;
     match service.cache().await?.remove(&url).await.map_err(Problem::not_deleted)? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::new(StatusCode::NOT_FOUND, "not-stored", "nothing is stored for this URL")),

@@ -7,13 +7,13 @@ use axum::response::{IntoResponse, Response};
 use media_cache::{Media, RefreshOutcome};
 use serde_json::{Value, json};
 
-use crate::media_query::MediaQuery;
+use crate::media_query;
 use crate::problem::Problem;
 use crate::service::Service;
 
 /// `POST`: replaces the stored media if it has changed.
 pub(crate) async fn refresh(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
-    let MediaQuery { url, .. } = MediaQuery::of_refresh(&uri)?;
+    let url = media_query::url(&uri)?;
     let cache = service.cache().await?;
     let refreshed = cache.refresh(&url).await.map_err(|error| kept(error.into()))?;
     let RefreshOutcome { media, modified, not_stored } = refreshed;

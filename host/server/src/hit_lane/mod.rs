@@ -15,6 +15,7 @@ use std::time::{Instant, SystemTime};
 use axum::http::Method;
 use bytes::Bytes;
 use media_cache::Media;
+use media_cache_requests::MediaTarget;
 
 use crate::access::Listener;
 use crate::connections::file_body::FileBody;
@@ -22,19 +23,16 @@ use crate::connections::in_place::{InPlaceBody, InPlaceResponse, RequestHead, Re
 use crate::hit_lane::date::write_date;
 use crate::hit_lane::known_headers::KnownHeaders;
 use crate::hit_lane::made_head::{HeadKey, MadeHead};
+use crate::key_digest;
 use crate::logs::requests::LogRequests;
-use crate::media_query::MediaQuery;
 use crate::media_response::head;
 use crate::request_id::write_request_id;
 use crate::service::Service;
 use crate::shared_access::SharedAccess;
 use crate::version::{Answer, Version};
 
-/// The part of the target of a request for media that precedes the query.
-const TARGET: &str = "/media?";
-
-/// The longest query that the lane handles, in bytes. hyper accepts slightly longer ones.
-const LONGEST_QUERY: usize = 65_000;
+/// The longest target that the lane handles, in bytes. hyper accepts slightly longer ones.
+const LONGEST_TARGET: usize = 65_000;
 
 /// The hit lane of a listener.
 pub(crate) struct HitLane {
@@ -51,7 +49,10 @@ impl HitLane {
 impl RespondInPlace for HitLane {
     fn respond(&self, request: &RequestHead<'_>) -> Option<InPlaceResponse> {
         let begun = Instant::now();
-        let query = request.target.strip_prefix(TARGET).filter(|query| is_plain(query))?;
+        let (path, query) = request.target.split_once('?').unwrap_or((request.target, ""));
+        if !MediaTarget::is_media(path) || !is_plain(request.target) {
+            return None;
+        }
         let headers = KnownHeaders::read(request.headers)?;
         // Requests that are logged are left to the router, whose layers log them.
         if self.service.request_log().requests >= LogRequests::All {
@@ -62,14 +63,15 @@ impl RespondInPlace for HitLane {
             return None;
         }
         let now = SystemTime::now();
-        let query = MediaQuery::read_get(query).ok()?;
-        let restriction = access.access.authorize_media(&query, now).ok()?;
+        let target = MediaTarget::parse(path, query).ok()?;
+        let restriction = access.access.authorize_media(&target, now).ok()?;
         let cache = self.service.loaded_cache()?;
-        let hit = cache.resident_hit(&query.url)?;
+        key_digest::check(&cache, &target.url, target.digest).ok()?;
+        let hit = cache.resident_hit(&target.url)?;
         let key = HeadKey::new(hit.media(), now, restriction, &access, headers.origin);
         let (head, body) = respond(hit.media(), &headers, key, request.is_head, now)?;
         let media = hit.count();
-        self.service.record(&cache, &query.url, &media);
+        self.service.record(&cache, &target.url, &media);
         let mut last_lines = Vec::with_capacity(128);
         last_lines.extend_from_slice(b"x-request-id: ");
         write_request_id(headers.request_id, &mut last_lines);
@@ -121,8 +123,8 @@ fn respond(
     Some((head, body(made.part)))
 }
 
-/// Whether hyper is certain to accept a query: it is not too long, and contains only unproblematic characters.
-fn is_plain(query: &str) -> bool {
-    query.len() <= LONGEST_QUERY
-        && query.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"%-._~:/?&=+,;@!$'()*".contains(&byte))
+/// Whether hyper is certain to accept a target: it is not too long, and contains only unproblematic characters.
+fn is_plain(target: &str) -> bool {
+    target.len() <= LONGEST_TARGET
+        && target.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"%-._~:/?&=+,;@!$'()*".contains(&byte))
 }

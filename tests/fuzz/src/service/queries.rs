@@ -1,4 +1,4 @@
-//! The query of `/media`, and the signature in it.
+//! The path and the query of a request for media, and the signature in them.
 
 use std::time::SystemTime;
 
@@ -6,22 +6,49 @@ use http::Uri;
 use url::form_urlencoded::Serializer;
 
 use media_cache_requests::query::read;
-use media_cache_requests::{Signature, SigningKeys};
+use media_cache_requests::{MediaTarget, Signature, SigningKeys};
 
 use crate::input::{Input, text};
 
 const NAMES: [&str; 3] = ["url", "signature", "expires"];
 
-/// Tests the input as a query. Also tests it as a line with a number and a URL, which are encoded as clients would, and signed.
+/// Tests the input as a query, and as a path with a query. Also tests it as a line with a number and a URL, which are encoded as clients would, and signed.
 pub fn query(data: &[u8]) {
     if let Some(values) = values(&text(data)) {
         check_read(&values);
     }
+    check_target(&text(data));
     let mut input = Input::new(data);
     let expires = text(input.line());
     let url = text(input.rest());
     check_written(&url, &expires);
     check_signed(&url, expires.parse().ok());
+    check_path(&url, expires.parse().ok());
+}
+
+/// Checks that only paths of media are parsed, and that a log has the URL that is parsed.
+fn check_target(target: &str) {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    if let Ok(parsed) = MediaTarget::parse(path, query) {
+        assert!(MediaTarget::is_media(path) && !parsed.url.is_empty());
+        assert_eq!(MediaTarget::requested_url(path, query).as_ref(), Some(&parsed.url));
+    }
+}
+
+/// Checks that any URL passes through a path unchanged, with the signature that it has in a query.
+fn check_path(url: &str, expires: Option<u64>) {
+    let Ok(keys) = SigningKeys::new(["correct horse battery staple"]) else { unreachable!("it is long enough") };
+    let digest = [171; 32];
+    let signed = keys.sign_with_digest(url, &digest, expires).unwrap_or_default();
+    let (path, query) = signed.split_once('?').unwrap_or((&signed, ""));
+    match MediaTarget::parse(path, query) {
+        Ok(MediaTarget { url: back, authorization, digest: given }) => {
+            assert_eq!((back.as_ref(), given), (url, Some(digest)));
+            let verified = keys.verify(url, authorization.signature(), SystemTime::UNIX_EPOCH);
+            assert_eq!(verified.is_ok(), expires != Some(0), "nothing expires before 1970");
+        }
+        Err(refused) => assert!(url.is_empty(), "{refused}"),
+    }
 }
 
 fn values(query: &str) -> Option<[Option<String>; 3]> {
