@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import urllib.request
 
 import pytest
 from media_cache import Client, NotAdmittedError, RefusedError, ServiceError
@@ -48,6 +49,29 @@ def test_client_stores_lists_and_removes(service, run, png):
             assert (await client.swap_policy("gdsf:beta=0.75"))["options"]["beta"] == "0.75"
             assert (await client.rollback_policy())["name"] == "lru" == (await client.policy())["name"]
             assert await client.remove(URL) is True and await client.remove(URL) is False
+
+    run(main())
+
+
+def test_media_urls_have_the_digest_in_their_path(service, run, png):
+    async def main():
+        client = Client(service[1], signing_key=KEY, digest_paths=True)
+        assert await client.put(URL, png, "image/png", "a.png") is True
+        assert await client.get(URL) == (png, "image/png", "a.png")
+        path = client.media_url(URL).removeprefix(service[1])
+        digest = "75bf1c43e7a305dc7696635076e579c12e3d214dd84da4bb5fdf1fadb9fb24f8"
+        assert re.fullmatch(rf"/media/[0-9a-f]{{64}}/{digest}/https%3A%2F%2Fexample\.org%2Fa%2520file\.png", path)
+        until = client.media_url(URL, expires=1900000000).removeprefix(service[1])
+        assert until.endswith("?expires=1900000000") and until[:71] != path[:71]
+        for signed in (path, until):
+            # The listener for media requires the signature.
+            assert urllib.request.urlopen(service[0] + signed).read() == png
+        unsigned = Client(service[1], digest_paths=True)
+        assert unsigned.media_url(URL, expires=1) == f"{service[1]}/media/unsigned/{path[72:]}"
+        wrong = Client(service[0], signing_key=KEY, digest_paths=True, cache_key=lambda url: url.upper())
+        with pytest.raises(ServiceError) as raised:
+            await wrong.get(URL)
+        assert (raised.value.status, raised.value.code) == (400, "wrong-digest") and digest in str(raised.value)
 
     run(main())
 

@@ -8,7 +8,7 @@ import hmac
 import http.client
 import json
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Self, cast
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -26,14 +26,27 @@ class Client:
 
     ``token`` is needed for requests that change something, unless ``base_url`` is an admin listener. With ``signing_key``, requests for media
     are signed. Requests run on threads, each with a connection of its own.
+
+    With ``digest_paths``, requests for media have the digest of the cache key in their path, for load balancers
+    (``docs/http.md``). If the service has key rules, ``cache_key`` must return the cache key of a URL.
     """
 
-    def __init__(self, base_url: str, *, token: str | None = None, signing_key: bytes | None = None, timeout: float = 330) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        signing_key: bytes | None = None,
+        digest_paths: bool = False,
+        cache_key: Callable[[str], str] | None = None,
+        timeout: float = 330,
+    ) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"base_url: {base_url!r} is not an http or https URL")
         self._base = parts
         self._token, self._key, self._timeout = token, signing_key, timeout
+        self._digest_paths, self._cache_key = digest_paths, cache_key
         self._connections = threading.local()
 
     async def get(self, url: str) -> Media | None:
@@ -99,14 +112,14 @@ class Client:
 
     def media_url(self, url: str, expires: int | None = None) -> str:
         """The URL under which the service returns media: signed, if there is a key, until ``expires`` in seconds since 1970."""
-        query = [("url", url)]
-        if self._key is not None:
-            until = "" if expires is None else str(expires)
-            if until:
-                query.append(("expires", until))
-            text = f"media-cache-v1\n{until}\n{url}".encode()
-            query.append(("signature", hmac.new(self._key, text, hashlib.sha256).hexdigest()))
-        return self._base.geturl().rstrip("/") + "/media?" + urlencode(query, quote_via=quote, safe="")
+        until = "" if expires is None or self._key is None else str(expires)
+        times = {"expires": until} if until else {}
+        signature = self._signature(url, until)
+        if self._digest_paths:
+            key = url if self._cache_key is None else self._cache_key(url)
+            digest = hashlib.sha256(key.encode()).hexdigest()
+            return self._target(f"/media/{signature or 'unsigned'}/{digest}/{quote(url, safe='')}", times)
+        return self._target("/media", {"url": url} | times | ({"signature": signature} if signature else {}))
 
     async def close(self) -> None:
         """Closes nothing: connections are closed with their threads. For symmetry with ``MediaCache``."""
@@ -117,9 +130,17 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    def _signature(self, url: str, until: str) -> str | None:
+        if self._key is None:
+            return None
+        return hmac.new(self._key, f"media-cache-v1\n{until}\n{url}".encode(), hashlib.sha256).hexdigest()
+
+    def _target(self, path: str, query: dict[str, str]) -> str:
+        return self._base.geturl().rstrip("/") + path + ("?" + urlencode(query, quote_via=quote, safe="") if query else "")
+
     async def _media(self, url: str, headers: dict[str, str]) -> Media:
-        target = urlsplit(self.media_url(url))
-        _, received, body = await asyncio.to_thread(self._exchange, "GET", f"{target.path}?{target.query}", None, headers)
+        target = urlsplit(self.media_url(url))._replace(scheme="", netloc="").geturl()
+        _, received, body = await asyncio.to_thread(self._exchange, "GET", target, None, headers)
         return body, received.get_content_type(), received.get_filename() or "media"
 
     async def _document(self, method: str, path: str, query: dict[str, str] | None = None) -> Any:
