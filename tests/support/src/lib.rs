@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failure here fails the test that called it")]
 
+pub mod balancer;
 pub mod binary;
 pub mod browser;
 pub mod cache_directory;

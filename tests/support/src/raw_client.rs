@@ -1,5 +1,6 @@
 //! A client that writes requests byte by byte and controls when it reads.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
@@ -19,7 +20,12 @@ pub struct RawClient(TcpStream);
 impl RawClient {
     /// Connects to a service.
     pub async fn connect(service: &Service) -> Self {
-        Self(TcpStream::connect(service.address()).await.unwrap())
+        Self::connect_to(service.address()).await
+    }
+
+    /// Connects to an address.
+    pub async fn connect_to(address: SocketAddr) -> Self {
+        Self(TcpStream::connect(address).await.unwrap())
     }
 
     /// Connects from another loopback address.
