@@ -43,6 +43,7 @@ impl Node {
         let directory = ServiceDirectory::create();
         write_secret(&directory.path("key"), KEY);
         let service = directory.serve_with(&Self::access(&directory).each_ref().map(String::as_str)).await;
+        until_ready(&service, 200).await;
         Self { directory, address: service.address(), service: Some(service) }
     }
 
@@ -84,6 +85,11 @@ impl Fleet {
     /// All services that run.
     pub fn running(&self) -> impl Iterator<Item = (usize, &Service)> {
         self.nodes.iter().enumerate().filter_map(|(index, node)| Some((index, node.service.as_ref()?)))
+    }
+
+    /// The metrics of a service.
+    pub async fn metrics(&self, index: usize) -> String {
+        String::from_utf8(self.node(index).get("/metrics").await.body.to_vec()).unwrap()
     }
 
     /// Kills a service.
@@ -139,6 +145,11 @@ impl Fleet {
         }
         holders
     }
+}
+
+/// Waits until `/readyz` responds with a status. No event signals that.
+pub async fn until_ready(service: &Service, status: u16) {
+    soon(async { while service.get("/readyz").await.status != status {} }).await;
 }
 
 /// The path of a signed request with the digest of the cache key.

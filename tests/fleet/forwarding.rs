@@ -6,7 +6,7 @@ use media_cache_test_support::http_client::{ADMIN_TOKEN, media_path, send};
 use media_cache_test_support::images::png;
 use media_cache_test_support::raw_client::RawClient;
 
-use crate::fleet::{Fleet, digest_path, query_path};
+use crate::fleet::{Fleet, NODES, digest_path, query_path};
 
 crate::with_each_balancer!(
     ranges_conditions_head_and_preflights_are_passed_on,
@@ -41,10 +41,9 @@ async fn ranges_conditions_head_and_preflights_are_passed_on(fleet: Fleet) {
     assert!(allowed.header("access-control-allow-headers").contains("range"), "{:?}", allowed.headers);
     // Nodes answer hits in the hit lane, which knows all headers that the balancer adds.
     let mut in_lane = 0.0;
-    for (_, service) in fleet.running() {
-        let metrics = service.get("/metrics").await;
-        let text = String::from_utf8_lossy(&metrics.body).into_owned();
-        let line = text.lines().find_map(|line| line.strip_prefix("media_cache_hit_lane_responses_total "));
+    for node in 0..NODES {
+        let metrics = fleet.metrics(node).await;
+        let line = metrics.lines().find_map(|line| line.strip_prefix("media_cache_hit_lane_responses_total "));
         in_lane += line.unwrap().parse::<f64>().unwrap();
     }
     assert!(in_lane >= 4.0, "{in_lane} responses from the hit lane");
@@ -70,12 +69,11 @@ async fn body_is_passed_on_as_it_arrives(fleet: Fleet) {
 
 async fn only_requests_for_media_are_passed_on(fleet: Fleet) {
     let counted = async |index: usize| {
-        let metrics = fleet.node(index).get("/metrics").await;
-        let text = String::from_utf8_lossy(&metrics.body).into_owned();
+        let metrics = fleet.metrics(index).await;
         // Those of balancers and of this test.
         let others =
             |line: &&str| line.starts_with("media_cache_requests_total") && !line.contains("/readyz") && !line.contains("/metrics");
-        text.lines().filter(others).filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum::<f64>()
+        metrics.lines().filter(others).filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum::<f64>()
     };
     let url = fleet.origin.serves("/a.png", "image/png", png(1));
     let before = [counted(0).await, counted(1).await, counted(2).await];

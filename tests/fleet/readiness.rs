@@ -3,10 +3,11 @@
 use media_cache_test_support::balancer::BalancerKind;
 use media_cache_test_support::soon::soon;
 
-use crate::fleet::{Fleet, digest_path};
+use crate::fleet::{Fleet, NODES, digest_path, until_ready};
 
 crate::with_each_balancer!(
     degraded_node_gets_no_requests_if_the_balancer_checks_readiness,
+    nodes_that_are_all_degraded_pass_media_through_unless_haproxy_is_in_front,
     node_that_starts_later_causes_no_errors
 );
 
@@ -15,7 +16,7 @@ const NODE: usize = 2;
 
 async fn degraded_node_gets_no_requests_if_the_balancer_checks_readiness(fleet: Fleet) {
     fleet.remove_directory(NODE);
-    soon(async { while fleet.node(NODE).get("/readyz").await.status != 503 {} }).await;
+    until_ready(fleet.node(NODE), 503).await;
     let requests = async || {
         let stats = fleet.node(NODE).stats().await;
         ["hits", "misses"].map(|name| stats["media_cache"][name].as_u64().unwrap()).iter().sum::<u64>()
@@ -36,6 +37,30 @@ async fn degraded_node_gets_no_requests_if_the_balancer_checks_readiness(fleet: 
         }
     })
     .await;
+}
+
+async fn nodes_that_are_all_degraded_pass_media_through_unless_haproxy_is_in_front(fleet: Fleet) {
+    for node in 0..NODES {
+        fleet.remove_directory(node);
+        until_ready(fleet.node(node), 503).await;
+    }
+    if fleet.kind != BalancerKind::Nginx {
+        // Two failed checks, and a third that shows that the balancer has evaluated the second.
+        for node in 0..NODES {
+            let before = failed_checks(&fleet, node).await;
+            soon(async { while failed_checks(&fleet, node).await < before + 3.0 {} }).await;
+        }
+    }
+    for url in fleet.images("degraded", 10) {
+        let expected = if fleet.kind == BalancerKind::Haproxy { 503 } else { 200 };
+        assert_eq!(fleet.get(&digest_path(&url, None)).await.status, expected);
+    }
+}
+
+async fn failed_checks(fleet: &Fleet, node: usize) -> f64 {
+    let metrics = fleet.metrics(node).await;
+    let failed = metrics.lines().filter(|line| line.starts_with("media_cache_requests_total{route=\"/readyz\""));
+    failed.filter(|line| line.contains("degraded")).map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()).sum()
 }
 
 async fn node_that_starts_later_causes_no_errors(mut fleet: Fleet) {

@@ -28,7 +28,7 @@ class Client:
     are signed. Requests run on threads, each with a connection of its own.
 
     With ``digest_paths``, requests for media have the digest of the cache key in their path, for load balancers
-    (``docs/http.md``). If the service has key rules, ``cache_key`` must return the cache key of a URL.
+    (``docs/load-balancing.md``). If the service has key rules, ``cache_key`` must return the cache key of a URL.
     """
 
     def __init__(
