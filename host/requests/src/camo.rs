@@ -1,4 +1,4 @@
-//! Links made for camo (atmos/camo, go-camo): a URL with its HMAC-SHA-1, for which a key is shared with whoever writes the links.
+//! Links made for camo (atmos/camo, go-camo): a URL with its HMAC-SHA-1. Sites that write such links share a key with the service.
 //!
 //! camo's links have the HMAC and the URL in hexadecimal, or the URL in the parameter `url`. go-camo's may have both in base64url (RFC
 //! 4648, section 5), without padding. The length of the HMAC distinguishes the encodings, as in go-camo. Links do not expire.
@@ -70,11 +70,11 @@ impl CamoSignature {
     /// Parses an HMAC, which also shows how the URL is encoded.
     pub(crate) fn read(text: &str) -> Option<(Self, Encoding)> {
         let (bytes, encoding) = match text.len() {
-            40 => (hex::decode(text), Encoding::Hex),
-            27 => (URL_SAFE_NO_PAD.decode(text).ok(), Encoding::Base64),
+            40 => (hex::decode_array(text), Encoding::Hex),
+            27 => (URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()), Encoding::Base64),
             _ => return None,
         };
-        Some((Self(bytes?.try_into().ok()?), encoding))
+        Some((Self(bytes?), encoding))
     }
 }
 

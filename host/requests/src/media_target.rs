@@ -153,7 +153,7 @@ impl<'a> Form<'a> {
 /// The digest is parsed strictly, so that load balancers need not know that different texts are the same digest.
 fn read_digest(text: &str) -> Option<[u8; 32]> {
     let is_lower_case = !text.bytes().any(|byte| byte.is_ascii_uppercase());
-    hex::decode(text).filter(|_| is_lower_case)?.try_into().ok()
+    hex::decode_array(text).filter(|_| is_lower_case)
 }
 
 fn given(url: Option<Cow<'_, str>>) -> Result<Cow<'_, str>, InvalidRequest> {

@@ -126,7 +126,8 @@ impl Signature {
             InvalidRequest::forbidden("malformed-signature", why)
         };
         let expires = expires.map(|text| seconds(text).ok_or_else(|| malformed("`expires` is not a number of seconds since 1970")));
-        let bytes = signature.map(|text| decode(text).ok_or_else(|| malformed("`signature` is not 64 hexadecimal digits")));
+        let bytes =
+            signature.map(|text| hex::decode_array(text).ok_or_else(|| malformed("`signature` is not 64 hexadecimal digits")));
         match (bytes.transpose()?, expires.transpose()?) {
             (Some(bytes), expires) => Ok(Some(Self { bytes, expires })),
             (None, Some(_)) => Err(malformed("`expires` is given without `signature`")),
@@ -145,10 +146,6 @@ impl Signature {
 /// Parses a number in canonical form. Any other form would be a different request with the same signature.
 fn seconds(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
-}
-
-fn decode(text: &str) -> Option<[u8; LENGTH]> {
-    hex::decode(text)?.try_into().ok()
 }
 
 impl std::fmt::Debug for SigningKeys {
