@@ -1,5 +1,7 @@
 //! The other paths of media: those with the digest of the cache key, and links made for camo.
 
+use std::collections::BTreeSet;
+
 use http::Method;
 use media_cache_server::SigningKeys;
 use media_cache_test_support::command::run;
@@ -146,6 +148,24 @@ async fn links_made_for_camo_are_served_like_signed_requests() {
         assert_eq!(get(&service, link).await.code(), "no-such-path", "{link}");
         assert_eq!(send(service.request(Method::GET, link).bearer_auth(ADMIN_TOKEN)).await.status, 404, "{link}");
     }
+}
+
+#[tokio::test]
+async fn log_contains_the_url_in_a_path_but_not_the_path() {
+    let dir = ServiceDirectory::create();
+    let file = key_file(&dir, CAMO_KEY);
+    let logging = ["--log-format", "json", "--log-requests", "all", "--log-urls", "full"];
+    let service = dir.serve_with(&[&["--camo-key-file", &file], &logging[..]].concat()).await;
+    assert_eq!(service.put(LINKED, "image/png", png(1)).await.status, 201);
+    get(&service, LINKS[0]).await.is("hit");
+    get(&service, &unsigned(LINKED, LINKED)).await.problem(403);
+    service.wait_for_log("\"outcome\":\"unsigned\"").await;
+    let log = service.log();
+    let lines: Vec<_> = log.iter().filter(|line| line.contains("\"message\":\"request\"")).collect();
+    assert_eq!(lines.len(), 3, "{log:?}");
+    let urls: BTreeSet<_> = lines.iter().map(|line| line.split_once("\"url\":").unwrap().1.split('"').nth(1).unwrap()).collect();
+    assert_eq!(urls, [LINKED].into(), "{log:?}");
+    assert!(lines.iter().all(|line| line.contains("\"route\":\"/media\"") && !line.contains(&LINKS[0][1..41])), "{log:?}");
 }
 
 #[tokio::test]
