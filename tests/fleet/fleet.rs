@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use http::Method;
 use media_cache_server::SigningKeys;
@@ -30,21 +31,32 @@ pub struct Fleet {
     client: reqwest::Client,
 }
 
+/// How all services are started.
+#[derive(Clone, Default)]
+pub struct NodeOptions {
+    /// Environment variables.
+    pub variables: Vec<(&'static str, String)>,
+    /// Additional arguments.
+    pub arguments: Vec<String>,
+}
+
 /// A service, which may be stopped.
 struct Node {
     directory: ServiceDirectory,
+    options: NodeOptions,
     address: SocketAddr,
     service: Option<Service>,
 }
 
 impl Node {
     /// Starts a node on a free port.
-    async fn start() -> Self {
+    async fn start(options: NodeOptions) -> Self {
         let directory = ServiceDirectory::create();
         write_secret(&directory.path("key"), KEY);
-        let service = directory.serve_with(&Self::access(&directory).each_ref().map(String::as_str)).await;
-        until_ready(&service, 200).await;
-        Self { directory, address: service.address(), service: Some(service) }
+        let mut node = Self { directory, options, address: SocketAddr::from(([127, 0, 0, 1], 0)), service: None };
+        node.restart().await;
+        until_ready(node.service.as_ref().unwrap(), 200).await;
+        node
     }
 
     fn access(directory: &ServiceDirectory) -> [String; 6] {
@@ -52,21 +64,32 @@ impl Node {
         ["--signing-key-file".into(), key.clone(), "--camo-key-file".into(), key, "--allow-origin".into(), "*".into()]
     }
 
-    /// Starts the node again, at the same address.
+    /// Starts the node, at the same address as before if it has been started before.
     async fn restart(&mut self) {
-        let token_file = self.directory.path("admin-token").to_str().unwrap().to_owned();
-        let address = self.address.to_string();
-        let access = Self::access(&self.directory);
-        let mut arguments = vec!["--listen", &address, "--admin-token-file", &token_file];
-        arguments.extend(access.iter().map(String::as_str));
-        self.service = Some(self.directory.serve_with_only(&arguments).await);
+        let (address, access) = (self.address.to_string(), Self::access(&self.directory));
+        let trace = self.trace();
+        let mut arguments = vec!["--listen", &address, "--record-trace", trace.to_str().unwrap()];
+        arguments.extend(access.iter().chain(&self.options.arguments).map(String::as_str));
+        let service = Service::start_with_variables(&self.directory.cache(), &self.options.variables, &arguments).await;
+        self.address = service.address();
+        self.service = Some(service);
+    }
+
+    /// The file with the requests to the node.
+    fn trace(&self) -> PathBuf {
+        self.directory.path("trace.csv")
     }
 }
 
 impl Fleet {
     /// Starts everything. The balancer's first requests may find nodes that it has not checked yet.
     pub async fn start(kind: BalancerKind) -> Self {
-        let (a, b, c) = tokio::join!(Node::start(), Node::start(), Node::start());
+        Self::start_with(kind, NodeOptions::default()).await
+    }
+
+    /// Starts everything, with these options for the nodes.
+    pub async fn start_with(kind: BalancerKind, options: NodeOptions) -> Self {
+        let (a, b, c) = tokio::join!(Node::start(options.clone()), Node::start(options.clone()), Node::start(options));
         let nodes = [a, b, c];
         let balancer = Balancer::start(kind, nodes.each_ref().map(|node| node.address)).await;
         Self { kind, origin: HttpOrigin::start().await, nodes, balancer, client: http_client() }
@@ -100,6 +123,20 @@ impl Fleet {
     /// Starts a killed service again.
     pub async fn restart(&mut self, index: usize) {
         self.nodes[index].restart().await;
+    }
+
+    /// Stops all services, and returns the lines of their traces, ordered by time.
+    pub async fn stop_and_trace(mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for node in &mut self.nodes {
+            if let Some(service) = node.service.take() {
+                service.stop().await;
+            }
+            lines.extend(std::fs::read_to_string(node.trace()).unwrap().lines().map(str::to_owned));
+        }
+        let time = |line: &String| line.split(',').next().unwrap().parse::<f64>().unwrap();
+        lines.sort_by(|a, b| time(a).total_cmp(&time(b)));
+        lines
     }
 
     /// Removes the directory of a service, which is then degraded.

@@ -10,6 +10,8 @@ mod forwarding;
 mod keys;
 mod paths;
 mod readiness;
+#[cfg(feature = "tier")]
+mod tier;
 
 /// Defines a test for each load balancer. The tests are functions of a running [`Fleet`](fleet::Fleet).
 macro_rules! with_each_balancer {

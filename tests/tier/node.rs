@@ -2,11 +2,9 @@
 
 use std::ops::Deref;
 
-use media_cache_test_support::binary::binary;
-use media_cache_test_support::http_client::ADMIN_TOKEN;
 use media_cache_test_support::object_store::ObjectStore;
 use media_cache_test_support::service_directory::ServiceDirectory;
-use media_cache_test_support::service_process::{Service, write_secret};
+use media_cache_test_support::service_process::Service;
 use media_cache_test_support::sha256::sha256;
 use media_cache_test_support::soon::soon;
 use serde_json::Value;
@@ -34,13 +32,8 @@ impl Node {
     /// Starts a service with a second tier elsewhere.
     pub async fn start_at(location: &str, variables: &[(&str, String)], arguments: &[&str]) -> Self {
         let dir = ServiceDirectory::create();
-        let token_file = dir.path("admin-token");
-        write_secret(&token_file, ADMIN_TOKEN);
-        let mut command =
-            binary(["serve", "--listen", "127.0.0.1:0", "--allow-address", "127.0.0.0/8", "--tier", location, "--dir"]);
-        command.arg(dir.cache()).arg("--admin-token-file").arg(&token_file).args(arguments);
-        command.envs(variables.iter().map(|(name, value)| (name, value)));
-        let service = Service::start_command(command, token_file).await;
+        let arguments = [&["--listen", "127.0.0.1:0", "--tier", location], arguments].concat();
+        let service = Service::start_with_variables(&dir.cache(), variables, &arguments).await;
         Self { dir, service }
     }
 

@@ -69,6 +69,15 @@ impl Service {
         Self::spawn(command, directory.with_file_name("admin-token")).await
     }
 
+    /// Starts a service that may download from loopback addresses, with environment variables and an administration token.
+    pub async fn start_with_variables(directory: &Path, variables: &[(&str, String)], arguments: &[&str]) -> Self {
+        let token_file = write_admin_token(directory);
+        let mut command = binary(["serve", "--allow-address", "127.0.0.0/8", "--dir"]);
+        command.arg(directory).arg("--admin-token-file").arg(&token_file).args(arguments);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        Self::spawn(command, token_file).await
+    }
+
     /// Starts a service on a free port, with an administration token, that writes its log to `stderr`.
     pub async fn start_logging_to(directory: &Path, stderr: impl Into<Stdio>, arguments: &[&str]) -> Self {
         let token_file = write_admin_token(directory);
