@@ -5,6 +5,7 @@
 mod commands;
 mod faults;
 mod leases;
+mod moto;
 mod node;
 mod outage;
 mod removal;
