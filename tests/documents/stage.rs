@@ -3,9 +3,10 @@
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use media_cache_test_support::binary::shell;
-use media_cache_test_support::command::{CommandOutput, finish};
+use media_cache_test_support::command::{CommandOutput, finish_within};
 use media_cache_test_support::http_client::ADMIN_TOKEN;
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::{gif, jpeg, png};
@@ -18,6 +19,9 @@ use crate::placeholders::{PLACEHOLDERS, Replacement};
 
 /// Programs in the documents that a machine may lack.
 const PROGRAMS: [&str; 3] = ["curl", "jq", "openssl"];
+
+/// The time limit for the commands of a page. A search for a policy takes 20 s in an unoptimized build on an idle machine.
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// A file with a built-in policy.
 const POLICY: &str = "policy.wasm";
@@ -134,7 +138,7 @@ impl Stage {
         } else if script.contains("media-cache component") {
             shell.env("MEDIA_CACHE_SERVER", format!("http://{}", service.address()));
         }
-        finish(shell, &[]).await
+        finish_within(LIMIT, shell).await
     }
 
     fn shell(&self, script: &str) -> Command {

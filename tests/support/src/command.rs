@@ -3,8 +3,10 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
 use crate::binary::binary;
 use crate::soon::soon;
@@ -85,6 +87,18 @@ pub async fn run_in(directory: &Path, variables: &[(&str, &str)], arguments: &[&
 
 /// Runs a command with data on standard input.
 pub async fn finish(command: Command, input: &[u8]) -> CommandOutput {
+    soon(output(command, input)).await
+}
+
+/// Runs a command without input that may take longer than others.
+///
+/// # Panics
+/// If it takes longer than the limit.
+pub async fn finish_within(limit: Duration, command: Command) -> CommandOutput {
+    timeout(limit, output(command, &[])).await.unwrap_or_else(|_| panic!("timed out after {limit:?}"))
+}
+
+async fn output(command: Command, input: &[u8]) -> CommandOutput {
     let mut child = tokio::process::Command::from(command).stdin(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let feed = async {
@@ -92,7 +106,7 @@ pub async fn finish(command: Command, input: &[u8]) -> CommandOutput {
         let _ = stdin.write_all(input).await;
         drop(stdin);
     };
-    let (output, ()) = soon(futures::future::join(child.wait_with_output(), feed)).await;
+    let (output, ()) = futures::future::join(child.wait_with_output(), feed).await;
     output.unwrap().into()
 }
 
