@@ -45,6 +45,7 @@ mod only_if_cached;
 mod origin_cache_control;
 mod origin_connections;
 mod origin_headers;
+mod passed_sockets;
 mod paths;
 mod pipes;
 mod policy;

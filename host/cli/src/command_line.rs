@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::completions::Completions;
 use crate::component_command::Component;
 use crate::config::{self, Settings};
 use crate::config_command::Config;
@@ -12,7 +13,9 @@ use crate::export::Export;
 use crate::get::Get;
 use crate::import::Import;
 use crate::ls::Ls;
+use crate::man_pages::ManPages;
 use crate::open_file_limit::allocate_descriptor_table;
+use crate::passed_sockets::PassedSockets;
 use crate::policy::{CompilePolicy, Policy};
 use crate::put::Put;
 use crate::refresh::Refresh;
@@ -96,6 +99,13 @@ enum Command {
     /// Show and check the options of `serve` from all sources
     #[command(subcommand)]
     Config(Config),
+    /// Print a script that completes commands and options in a shell
+    ///
+    /// For bash, for example: media-cache completions bash >/usr/share/bash-completion/completions/media-cache
+    Completions(Completions),
+    /// Print the manual page, or write the manual pages of all commands
+    #[command(name = "man")]
+    ManPages(ManPages),
 }
 
 /// Runs the program with its arguments, its environment and its configuration.
@@ -137,14 +147,16 @@ impl Cli {
                  `ls` and `tier` show what is in it"
             );
         }
+        let mut sockets = PassedSockets::default();
         if let Command::Serve(_) = &command {
             allocate_descriptor_table();
+            sockets = PassedSockets::take()?;
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let outcome = runtime.block_on(async {
             match command {
                 Command::CompilePolicy(compile) => compile.run(),
-                Command::Serve(serve) => serve.run(settings, serve_options).await,
+                Command::Serve(serve) => serve.run(settings, sockets, serve_options).await,
                 Command::Sign(sign) => sign.run(),
                 Command::Get(get) => get.run(&settings).await,
                 Command::Put(put) => put.run(&settings).await,
@@ -161,6 +173,8 @@ impl Cli {
                 Command::Tier(tier) => tier.run(&settings).await,
                 Command::Component(component) => component.run().await,
                 Command::Config(config) => config.run(&settings).await,
+                Command::Completions(completions) => Ok(completions.run(&Self::command()).map(|()| ExitCode::SUCCESS)?),
+                Command::ManPages(pages) => pages.run(Self::command()).map(|()| ExitCode::SUCCESS),
             }
         });
         // A thread that waits for input must not delay the exit.

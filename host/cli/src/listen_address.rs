@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::net::{TcpListener, TcpSocket};
@@ -26,12 +27,15 @@ enum Host {
 #[error("it must be an address and a port, such as 127.0.0.1:8080, localhost:8080, or :8080 for all addresses")]
 pub struct InvalidListenAddress;
 
-/// A resolved [`ListenAddress`]. The service listens on the first address to which a socket can be bound.
+/// A resolved [`ListenAddress`]. The service listens on the first address to which a socket can be bound. Or the address of a socket that
+/// listens already.
 #[derive(Clone, Debug)]
 pub struct ResolvedAddress {
     named: ListenAddress,
     /// At least one.
     candidates: Vec<SocketAddr>,
+    /// The socket that listens already.
+    passed: Option<Arc<std::net::TcpListener>>,
 }
 
 impl FromStr for ListenAddress {
@@ -39,8 +43,7 @@ impl FromStr for ListenAddress {
 
     fn from_str(text: &str) -> Result<Self, InvalidListenAddress> {
         if let Ok(address) = text.parse::<SocketAddr>() {
-            let scope = if let SocketAddr::V6(address) = address { address.scope_id() } else { 0 };
-            return Ok(Self { host: Host::Address(address.ip(), scope), port: address.port() });
+            return Ok(address.into());
         }
         let (host, port) = text.rsplit_once(':').ok_or(InvalidListenAddress)?;
         if !port.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -72,6 +75,13 @@ impl fmt::Display for ListenAddress {
     }
 }
 
+impl From<SocketAddr> for ListenAddress {
+    fn from(address: SocketAddr) -> Self {
+        let scope = if let SocketAddr::V6(address) = address { address.scope_id() } else { 0 };
+        Self { host: Host::Address(address.ip(), scope), port: address.port() }
+    }
+}
+
 impl ListenAddress {
     /// Resolves the host. `localhost` is 127.0.0.1, without a resolver (RFC 6761, section 6.3).
     ///
@@ -86,7 +96,7 @@ impl ListenAddress {
             _ => self.addresses(),
         };
         anyhow::ensure!(!candidates.is_empty(), "cannot listen on {self}: the host has no address");
-        Ok(ResolvedAddress { named: self.clone(), candidates })
+        Ok(ResolvedAddress { named: self.clone(), candidates, passed: None })
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {
@@ -107,6 +117,15 @@ impl fmt::Display for ResolvedAddress {
 }
 
 impl ResolvedAddress {
+    /// The address of a socket that listens already.
+    ///
+    /// # Errors
+    /// Returns an error with a message for the user if the socket has no address.
+    pub fn of(socket: std::net::TcpListener) -> anyhow::Result<Self> {
+        let address = socket.local_addr().context("cannot use the passed socket: it has no address")?;
+        Ok(Self { named: address.into(), candidates: vec![address], passed: Some(Arc::new(socket)) })
+    }
+
     /// The port; 0 to choose a free one.
     pub fn port(&self) -> u16 {
         self.named.port
@@ -127,7 +146,14 @@ impl ResolvedAddress {
     /// # Errors
     /// Returns an error with a message for the user.
     pub async fn listen(&self) -> anyhow::Result<TcpListener> {
-        TcpListener::bind(&*self.candidates).await.with_context(|| format!("cannot listen on {self}"))
+        let adopt = |socket: &std::net::TcpListener| {
+            socket.set_nonblocking(true)?;
+            TcpListener::from_std(socket.try_clone()?)
+        };
+        match &self.passed {
+            Some(socket) => adopt(socket).with_context(|| format!("cannot use the passed socket, {self}")),
+            None => TcpListener::bind(&*self.candidates).await.with_context(|| format!("cannot listen on {self}")),
+        }
     }
 
     /// Checks that this machine has the address and that this process may use the port. Another process, such as the service to be
@@ -190,6 +216,16 @@ mod tests {
         let overlap = async |one: &str, other: &str| resolved(one).await.overlaps(&resolved(other).await);
         assert!(overlap("localhost:1", "127.0.0.1:1").await && overlap(":1", "0.0.0.0:1").await);
         assert!(!overlap("localhost:1", "127.0.0.1:2").await && !overlap("localhost:0", "127.0.0.1:0").await);
+    }
+
+    #[tokio::test]
+    async fn passed_socket_is_used_as_it_is() {
+        let passed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = passed.local_addr().unwrap();
+        let resolved = ResolvedAddress::of(passed).unwrap();
+        assert_eq!((resolved.to_string(), resolved.port()), (address.to_string(), address.port()));
+        assert!(resolved.is_loopback() && resolved.overlaps(&resolved));
+        assert_eq!(resolved.listen().await.unwrap().local_addr().unwrap(), address);
     }
 
     #[tokio::test]

@@ -48,12 +48,12 @@ pub struct ListenerAccess {
 }
 
 impl Listeners {
-    /// The access at `listen` and at the administration listener. Reads the files.
+    /// The access at `listen` and at the administration listener, which is at `passed` or else at the configured address. Reads the files.
     ///
     /// # Errors
     /// Returns an error with a message for the user if a file cannot be used, or if this would accidentally give everyone access.
-    pub async fn access(&self, listen: &ResolvedAddress) -> anyhow::Result<ListenerAccess> {
-        let admin_address = self.admin_address().await?;
+    pub async fn access(&self, listen: &ResolvedAddress, passed: Option<ResolvedAddress>) -> anyhow::Result<ListenerAccess> {
+        let admin_address = if passed.is_some() { passed } else { self.admin_address().await? };
         let (main, admin) = self.access_at(listen, admin_address.as_ref())?;
         Ok(ListenerAccess { main, admin: admin_address.zip(admin) })
     }
@@ -95,7 +95,7 @@ impl Listeners {
         if problems.is_empty()
             && let [listen, ..] = &*resolved
         {
-            problems.extend(self.access(listen).await.err());
+            problems.extend(self.access(listen, None).await.err());
         }
         problems
     }

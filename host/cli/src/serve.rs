@@ -35,7 +35,7 @@ use crate::failure_memory::FailureMemory;
 use crate::file_budget::{FileBudget, FileDemand, MAX_ADMIN_CONNECTIONS};
 use crate::ingest::Ingest;
 use crate::integrity_check::IntegrityCheck;
-use crate::listen_address::ListenAddress;
+use crate::listen_address::{ListenAddress, ResolvedAddress};
 use crate::listeners::{ListenerAccess, Listeners};
 use crate::logging::Logging;
 use crate::memory::Memory;
@@ -43,6 +43,7 @@ use crate::metrics::MetricsOptions;
 use crate::notify::{Notifier, runs_tasks};
 use crate::observers::combined;
 use crate::open_file_limit::allowed_files;
+use crate::passed_sockets::PassedSockets;
 use crate::policy::{CompileLimits, LimitedSuite};
 use crate::policy_option::PolicyOption;
 use crate::reload::{ReloadableOptions, ReloadableParts, Reloader};
@@ -122,8 +123,14 @@ struct Shared<'a> {
 }
 
 impl Serve {
-    /// Serves until a signal stops it. `read_options` returns the current options, with their settings.
-    pub async fn run(self, settings: Settings, read_options: fn() -> anyhow::Result<(Self, Settings)>) -> anyhow::Result<ExitCode> {
+    /// Serves until a signal stops it, at the addresses of `sockets`, or else at those of the options. `read_options` returns the current
+    /// options, with their settings.
+    pub async fn run(
+        self,
+        settings: Settings,
+        sockets: PassedSockets,
+        read_options: fn() -> anyhow::Result<(Self, Settings)>,
+    ) -> anyhow::Result<ExitCode> {
         let log = self.logging.start()?;
         let (times, times_now) = watch::channel(self.shutdown);
         // Signals are handled from here on, so that none is lost while the cache is loading.
@@ -131,10 +138,14 @@ impl Serve {
         let notifier = Notifier::start(vec![runs_tasks(Handle::current())])?;
         settings.log();
         self.disk_space.check()?;
-        let listen = self.listen.resolve().await?;
-        let ListenerAccess { mut main, admin } = self.listeners.access(&listen).await?;
+        let listen = match sockets.main {
+            Some(socket) => ResolvedAddress::of(socket)?,
+            None => self.listen.resolve().await?,
+        };
+        let passed = sockets.admin.map(ResolvedAddress::of).transpose()?;
+        let ListenerAccess { mut main, admin } = self.listeners.access(&listen, passed).await?;
         let pseudonym = self.listeners.pseudonym();
-        let files = self.file_budget()?;
+        let files = self.file_budget(admin.is_some())?;
         let limits = self.connections.limits(files.connections);
         let admin_limits = ClientLimits { max_connections: limits.max_connections.min(MAX_ADMIN_CONNECTIONS), ..limits.clone() };
         let listener = listen.listen().await?;
@@ -298,19 +309,19 @@ impl Serve {
     }
 
     /// The configured concurrency, as far as it needs open files.
-    fn file_demand(&self) -> FileDemand {
+    fn file_demand(&self, has_admin_listener: bool) -> FileDemand {
         FileDemand {
             connections: self.connections.max_connections(),
             downloads: self.downloads.max_downloads(),
             conversions: self.ingest.external_conversions(),
             entries: self.memory.max_open_files(),
-            has_admin_listener: self.listeners.has_admin(),
+            has_admin_listener,
         }
     }
 
     /// Divides the open files that are allowed now. Logs a warning if there are too few for what the service is to do at once.
-    fn file_budget(&self) -> anyhow::Result<FileBudget> {
-        let demand = self.file_demand();
+    fn file_budget(&self, has_admin_listener: bool) -> anyhow::Result<FileBudget> {
+        let demand = self.file_demand(has_admin_listener);
         let budget = demand.fit(allowed_files())?;
         budget.report(&demand);
         Ok(budget)
@@ -393,7 +404,7 @@ impl Serve {
         let directory = check_directory(self.storage.dir()).err();
         let disk_space = self.disk_space.check().err();
         let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
-        let files = self.file_budget();
+        let files = self.file_budget(self.listeners.has_admin());
         let converter = self.ingest.check_converter().await.err();
         let tier = self.tier.open().err();
         let shadows =
