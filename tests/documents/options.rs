@@ -9,19 +9,23 @@ use crate::blocks::pages;
 /// The page with the options of all commands, which a test compares with the program.
 const HELP: &str = "docs/cli.md";
 
-/// Options of other programs: cargo, curl, podman, ffmpeg, componentize-py, jco and build for Python.
-const FOREIGN: [&str; 13] = [
+/// Options of other programs: cargo, curl, docker, ffmpeg, systemctl, componentize-py, jco and build for Python.
+const FOREIGN: [&str; 17] = [
     "--bench",
+    "--build-arg",
     "--data-urlencode",
     "--disable",
     "--locked",
+    "--now",
     "--package",
     "--profile",
+    "--read-only",
     "--release",
     "--sdist",
     "--stop-timeout",
     "--stub-wasi",
     "--target",
+    "--tmpfs",
     "--user-agent",
     "--workspace",
 ];

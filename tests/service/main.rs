@@ -50,7 +50,6 @@ mod paths;
 mod pipes;
 mod policy;
 mod private_files;
-mod prometheus;
 mod proxies;
 mod put_delete;
 mod queue;

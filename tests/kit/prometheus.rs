@@ -1,15 +1,16 @@
-//! The documented queries and alerts, run by a real Prometheus: every query matches series of the service, and every alert fires for its
-//! own incident and for no other.
+//! The documented queries, the dashboard and the alerts, run by a real Prometheus: every query matches series of the service, and every
+//! alert fires for its own incident and for no other.
 
-use std::path::Path;
-use std::process::Stdio;
-
-use media_cache_test_support::command::{CommandOutput, finish};
+use media_cache_test_support::command::CommandOutput;
 use media_cache_test_support::http_origin::{ClosedPort, HttpOrigin, Page};
 use media_cache_test_support::images::png;
 use media_cache_test_support::service_directory::ServiceDirectory;
-use media_cache_test_support::workspace::workspace_path;
+use media_cache_test_support::workspace::{workspace_file, workspace_path};
 use serde_json::{Value, json};
+
+use crate::alerts::{RULES, alerts};
+use crate::grafana;
+use crate::promtool::promtool;
 
 /// The labels that Prometheus adds to the series of a target.
 const TARGET: &str = r#"job="media-cache",instance="127.0.0.1:8080""#;
@@ -21,7 +22,7 @@ const SAMPLES: u32 = 120;
 type Change = (&'static str, &'static str, f64, f64);
 
 /// Incidents: the only alert that fires, and the series that differ from normal operation.
-const INCIDENTS: [(&str, &[Change]); 10] = [
+const INCIDENTS: [(&str, &[Change]); 19] = [
     ("MediaCacheNotReady", &[("media_cache_ready", "", 0.0, 0.0)]),
     ("MediaCacheNotReady", &[("up", "", 0.0, 0.0), ("media_cache_", "", f64::NAN, 0.0), ("process_", "", f64::NAN, 0.0)]),
     ("MediaCacheDegraded", &[("media_cache_health", "state=\"degraded\"", 1.0, 0.0)]),
@@ -32,6 +33,24 @@ const INCIDENTS: [(&str, &[Change]); 10] = [
     ("MediaCacheDownloadsFail", &[("media_cache_downloads_total", "outcome=\"origin-status\"", 0.0, 60.0)]),
     ("MediaCacheLogLinesLost", &[("media_cache_log_lines_lost_total", "reason=\"write-failed\"", 0.0, 1.0)]),
     ("MediaCacheFileDescriptors", &[("process_open_fds", "", 900.0, 0.0), ("process_max_fds", "", 1024.0, 0.0)]),
+    ("MediaCacheDamaged", &[("media_cache_damaged_total", "", 0.0, 1.0)]),
+    ("MediaCacheDamaged", &[("media_cache_integrity_checks_total", "outcome=\"damaged\"", 0.0, 1.0)]),
+    ("MediaCacheDamaged", &[("media_cache_integrity_checks_total", "outcome=\"unreadable\"", 0.0, 1.0)]),
+    ("MediaCacheOverBudget", &[("media_cache_other_disk_bytes", "", 1e12, 0.0)]),
+    (
+        "MediaCacheErrors",
+        &[
+            ("media_cache_requests_total", "outcome=\"hit-disk\"", 0.0, 90.0),
+            ("media_cache_requests_total", "outcome=\"overloaded\"", 0.0, 1.0),
+        ],
+    ),
+    ("MediaCacheDownloadsRejected", &[("media_cache_wait_queue_rejections_total", "", 0.0, 1.0)]),
+    ("MediaCacheConnectionsRefused", &[("media_cache_connections_refused_total", "reason=\"limit\"", 0.0, 1.0)]),
+    ("MediaCacheRestarts", &[("process_start_time_seconds", "", 0.0, 60.0)]),
+    (
+        "MediaCacheEvictsEarly",
+        &[("media_cache_entries", "", 3600.0, 0.0), ("media_cache_evictions_total", "tier=\"disk\"", 0.0, 60.0)],
+    ),
 ];
 
 /// A series of the service: its name with its labels, its value, and whether it is a counter.
@@ -39,13 +58,6 @@ struct Series {
     name: String,
     value: f64,
     counts: bool,
-}
-
-/// Runs Prometheus's own tool on a file.
-async fn promtool(arguments: &[&str], file: &Path) -> CommandOutput {
-    let mut command = std::process::Command::new("promtool");
-    command.args(arguments).arg(file).stdout(Stdio::piped()).stderr(Stdio::piped());
-    finish(command, &[]).await
 }
 
 /// All code blocks in `language` in the documents that contain `word`.
@@ -70,7 +82,7 @@ fn queries() -> Vec<String> {
     blocks.iter().flat_map(|block| block.split("\n\n").map(without_comments)).collect()
 }
 
-/// The series of a service after a hit, misses and failed downloads, and `up`, which Prometheus adds.
+/// The series of a service after a hit, misses and failed downloads.
 async fn scraped() -> Vec<Series> {
     let (origin, dir, closed) = (HttpOrigin::start().await, ServiceDirectory::create(), ClosedPort::reserve());
     let service = dir.serve().await;
@@ -81,7 +93,11 @@ async fn scraped() -> Vec<Series> {
     service.media(&origin.answers("/c.png", Page::status(418))).await.problem(502);
     service.media("http://10.1.2.3/d.png").await.problem(403);
     let text = String::from_utf8(service.get("/metrics").await.body.to_vec()).unwrap();
-    let (mut series, mut counts) = (vec![Series { name: format!("up{{{TARGET}}}"), value: 1.0, counts: false }], false);
+    // Prometheus adds the first. A request that the service itself failed to answer would add the second.
+    let up = Series { name: format!("up{{{TARGET}}}"), value: 1.0, counts: false };
+    let overloaded = format!("media_cache_requests_total{{route=\"/media\",method=\"GET\",outcome=\"overloaded\",{TARGET}}}");
+    let overloaded = Series { name: overloaded, value: 0.0, counts: true };
+    let (mut series, mut counts) = (vec![up, overloaded], false);
     for line in text.lines().filter(|line| !line.starts_with("# HELP ")) {
         if line.starts_with("# TYPE ") {
             counts = !line.ends_with(" gauge");
@@ -115,21 +131,19 @@ fn case(series: Vec<Value>, expected: &[(String, Option<String>)]) -> Value {
 /// Runs tests with the documented rules.
 async fn run(cases: Vec<Value>) -> CommandOutput {
     let dir = ServiceDirectory::create();
-    dir.write("rules.yml", documented("yaml", "groups:").join("\n").as_bytes());
+    dir.write("rules.yml", workspace_file(RULES).as_bytes());
     let tests = json!({ "rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": cases });
     promtool(&["test", "rules"], &dir.write("tests.yml", tests.to_string().as_bytes())).await
 }
 
 #[tokio::test]
-async fn documented_rules_and_configuration_are_valid() {
+async fn documented_configuration_is_valid() {
     if media_cache_test_skip::unless_installed("promtool") {
         return;
     }
     let dir = ServiceDirectory::create();
-    for (arguments, word) in [(["check", "rules"], "groups:"), (["check", "config"], "scrape_configs:")] {
-        for block in documented("yaml", word) {
-            promtool(&arguments, &dir.write("documented.yml", block.as_bytes())).await.succeeded();
-        }
+    for block in documented("yaml", "scrape_configs:") {
+        promtool(&["check", "config", "--syntax-only"], &dir.write("documented.yml", block.as_bytes())).await.succeeded();
     }
 }
 
@@ -168,10 +182,8 @@ async fn every_documented_alert_fires_only_for_its_incident() {
         return;
     }
     let scraped = scraped().await;
-    let rules = documented("yaml", "groups:").join("\n");
-    let alerts: Vec<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
-    for alert in &alerts {
-        assert!(INCIDENTS.iter().any(|(name, _)| name == alert), "nothing makes {alert} fire");
+    for alert in alerts() {
+        assert!(INCIDENTS.iter().any(|(name, _)| *name == alert), "nothing makes {alert} fire");
     }
     // `group` turns all series of an alert into one sample with the value 1.
     let firing = |name: Option<&str>| {
@@ -198,13 +210,29 @@ async fn every_documented_alert_fires_only_for_its_incident() {
     run(cases).await.succeeded();
 }
 
+#[tokio::test]
+async fn every_query_of_the_dashboard_matches_metrics_of_the_service() {
+    if media_cache_test_skip::unless_installed("promtool") {
+        return;
+    }
+    let series = scraped().await;
+    let series = series.iter().map(|series| samples(&series.name, series.value, f64::from(u8::from(series.counts))));
+    // Gauges may be 0, and nothing was started or swapped in the last minute.
+    let queries = grafana::queries().into_iter().filter(|(title, _)| !["Starts", "Policy swaps"].contains(&title.as_str()));
+    let expected: Vec<_> = queries.map(|(_, query)| (format!("group({query})"), Some("{}".to_owned()))).collect();
+    run(vec![case(series.collect(), &expected)]).await.succeeded();
+}
+
 #[test]
-fn documented_rules_name_existing_kinds_of_failure() {
-    for rule in documented("yaml", "groups:") {
-        for names in rule.split("outcome=~\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
-            for name in names.split('|') {
-                assert!(media_cache::FailureKind::ALL.iter().any(|kind| kind.name() == name), "{name} is not a kind of failure");
-            }
+fn rules_name_existing_outcomes() {
+    let (rules, page) = (workspace_file(RULES), workspace_file("docs/http.md"));
+    let mut names = 0;
+    for outcomes in rules.split("_total{outcome=~\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        // The outcomes of the integrity check are not those of requests.
+        for name in outcomes.split('|').filter(|name| !["damaged", "unreadable"].contains(name)) {
+            assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/http.md");
+            names += 1;
         }
     }
+    assert!(names > 5);
 }
