@@ -7,6 +7,7 @@ mod alerts;
 mod booted;
 mod completions;
 mod container;
+mod deployment;
 mod grafana;
 mod man_pages;
 mod nginx;

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use media_cache_test_skip as skip;
 use media_cache_test_support::binary::binary_path;
@@ -34,8 +35,16 @@ fn run(program: &str, arguments: &[&str], directory: &Path) -> CommandOutput {
     command.output().unwrap().into()
 }
 
-/// Makes the files, and returns their directory and the name of the package.
-fn made() -> (PathBuf, String) {
+/// The programs that make the files.
+pub const PROGRAMS: [&str; 2] = ["cargo-deb", "dpkg-deb"];
+
+/// Makes the files once, and returns their directory and the name of the package.
+pub fn made() -> &'static (PathBuf, String) {
+    static MADE: OnceLock<(PathBuf, String)> = OnceLock::new();
+    MADE.get_or_init(make)
+}
+
+fn make() -> (PathBuf, String) {
     let repository = workspace_path("").canonicalize().unwrap();
     let script = repository.join(".ci/dist");
     run(script.to_str().unwrap(), &[binary_path().to_str().unwrap()], &repository).succeeded();
@@ -48,16 +57,16 @@ fn made() -> (PathBuf, String) {
 
 #[test]
 fn debian_package_satisfies_lintian_and_is_complete() {
-    if ["cargo-deb", "lintian"].into_iter().any(skip::unless_installed) {
+    if PROGRAMS.into_iter().chain(["lintian"]).any(skip::unless_installed) {
         return;
     }
     let (directory, package) = made();
-    run("sha256sum", &["--check", "--strict", "SHA256SUMS"], &directory).succeeded();
-    let checked = run("lintian", &["--fail-on", "error,warning", &package], &directory);
+    run("sha256sum", &["--check", "--strict", "SHA256SUMS"], directory).succeeded();
+    let checked = run("lintian", &["--fail-on", "error,warning", package], directory);
     assert_eq!((checked.code, checked.text()), (Some(0), ""), "{checked:?}");
 
     let unpacked = tempfile::tempdir().unwrap();
-    run("dpkg-deb", &["--raw-extract", &package, unpacked.path().to_str().unwrap()], &directory).succeeded();
+    run("dpkg-deb", &["--raw-extract", package, unpacked.path().to_str().unwrap()], directory).succeeded();
     for file in FILES {
         assert!(unpacked.path().join(file).is_file(), "{file} is missing");
     }
@@ -67,6 +76,6 @@ fn debian_package_satisfies_lintian_and_is_complete() {
     assert!(script.contains("systemd-sysusers") && script.contains("media-cache.conf"), "{script}");
     // The operator decides when the service starts.
     assert!(!script.contains("deb-systemd-helper enable 'media-cache.service'") || script.contains("was-enabled"), "{script}");
-    let version = run(unpacked.path().join("usr/bin/media-cache").to_str().unwrap(), &["--version"], &directory).succeeded_text();
+    let version = run(unpacked.path().join("usr/bin/media-cache").to_str().unwrap(), &["--version"], directory).succeeded_text();
     assert!(version.starts_with(concat!("media-cache ", env!("CARGO_PKG_VERSION"))), "{version}");
 }

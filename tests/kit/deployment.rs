@@ -1,0 +1,133 @@
+//! docs/deployment.md, from nothing to a service behind nginx with Prometheus: its commands run in a copy of this machine that systemd boots.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use media_cache_test_skip as skip;
+use media_cache_test_support::command::CommandOutput;
+use media_cache_test_support::workspace::{workspace_file, workspace_path};
+
+use crate::package::{self, made};
+
+const PAGE: &str = "docs/deployment.md";
+
+/// Programs of the container.
+const PROGRAMS: [&str; 7] = ["apt-get", "curl", "nginx", "openssl", "prometheus", "promtool", "systemd-nspawn"];
+
+/// The beginnings of blocks for other machines.
+const OTHER_MACHINES: [&str; 2] = ["tar -xJf", "docker build"];
+
+/// An image that the container can reach.
+const IMAGE: (&str, &str) = ("https://www.rust-lang.org/static/images/rust-social-wide.jpg", "http://127.0.0.1:8000/wide.jpg");
+
+/// Mounts a copy of this machine's files, in which changes are lost, and boots it without the services of this machine.
+const BOOT: &str = r#"
+mount -t tmpfs tmpfs "$0"
+mkdir "$0/changes" "$0/work" "$0/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$0/changes,workdir=$0/work" "$0/root"
+cp "$1/kit.service" "$0/root/etc/systemd/system/"
+exec systemd-nspawn --quiet --keep-unit --register=no --private-network --directory "$0/root" --bind "$1:/run/kit" \
+    --boot systemd.unit=kit.service systemd.mask=systemd-networkd-wait-online.service systemd.mask=NetworkManager-wait-online.service
+"#;
+
+/// Runs the script, and turns the container off.
+const UNIT: &str = "[Unit]
+OnSuccess=poweroff.target
+OnFailure=poweroff.target
+Wants=dbus.service
+
+[Service]
+Type=oneshot
+Environment=DEBIAN_FRONTEND=noninteractive CURL_HOME=/run/kit
+ExecStart=/bin/bash -eux /run/kit/script
+StandardOutput=file:/run/kit/log
+StandardError=file:/run/kit/log
+";
+
+/// What the page expects: nginx and Prometheus, the certificate of the site, and an origin.
+const BEFORE: &str = r#"
+echo '127.0.0.1 media.example.com' >>/etc/hosts
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=media.example.com -keyout /etc/ssl/media.example.com.key \
+    -out /etc/ssl/media.example.com.pem
+mkdir /srv/origin
+printf '\xff\xd8\xff\xe0 an image' >/srv/origin/wide.jpg
+echo 'server { listen 127.0.0.1:8000; root /srv/origin; }' >/etc/nginx/conf.d/origin.conf
+systemctl start nginx prometheus
+cp /run/kit/media-cache.conf /etc/nginx/conf.d/
+cp /run/kit/prometheus.yml /etc/prometheus/
+"#;
+
+/// After the configuration: the origin is on this machine.
+const ALLOW_ORIGIN: &str = r#"echo 'allow-address = ["127.0.0.0/8"]' >>/etc/media-cache/media-cache.toml"#;
+
+/// What must be true in the end.
+const AFTER: &str = r#"
+cmp rust.jpg /srv/origin/wide.jpg
+until curl -fsS 'http://127.0.0.1:9090/api/v1/query?query=media_cache_ready' | grep '"1"'; do sleep 0.5; done
+curl -fsS http://127.0.0.1:9090/api/v1/rules | grep MediaCacheDegraded
+test "$(systemctl is-enabled media-cache media-cache.socket media-cache-verify.timer | uniq)" = enabled
+systemctl stop media-cache.socket media-cache-admin.socket media-cache
+echo passed
+"#;
+
+/// The fenced blocks of a page in a language.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let mut blocks = Vec::<String>::new();
+    let mut indent = None;
+    for line in workspace_file(page).lines() {
+        let text = line.trim_start();
+        match indent {
+            None if text == format!("```{language}") => {
+                indent = Some(line.len() - text.len());
+                blocks.push(String::new());
+            }
+            Some(_) if text == "```" => indent = None,
+            Some(indent) => {
+                let block = blocks.last_mut().unwrap();
+                *block += line.get(indent..).unwrap_or_default();
+                block.push('\n');
+            }
+            None => {}
+        }
+    }
+    blocks
+}
+
+#[test]
+fn commands_of_the_page_lead_to_a_service_behind_nginx_with_metrics() {
+    let is_root = rustix::process::getuid().is_root();
+    if skip::unless(is_root, "root") || package::PROGRAMS.into_iter().chain(PROGRAMS).any(skip::unless_installed) {
+        return;
+    }
+    made();
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+    let [mount, shared] = ["mount", "shared"].map(|name| directory.path().join(name));
+    fs::create_dir(&mount).unwrap();
+    fs::create_dir(&shared).unwrap();
+    let [scrape] = &blocks(PAGE, "yaml")[..] else { panic!("{PAGE} has one configuration for Prometheus") };
+    let site = blocks("docs/operations.md", "nginx").into_iter().find(|block| block.contains("server_name media.example.com"));
+    write("shared/prometheus.yml", scrape);
+    write("shared/media-cache.conf", &site.unwrap());
+    write("shared/kit.service", UNIT);
+    write("shared/.curlrc", "insecure\n");
+
+    let blocks = blocks(PAGE, "bash");
+    let (others, commands): (Vec<_>, Vec<_>) =
+        blocks.iter().partition(|block| OTHER_MACHINES.iter().any(|beginning| block.starts_with(beginning)));
+    assert_eq!(others.len(), OTHER_MACHINES.len());
+    assert!(commands.len() > 7, "{commands:?}");
+    // The first block installs the package.
+    let (install, rest) = commands.split_first().unwrap();
+    let repository = workspace_path("").canonicalize().unwrap();
+    let rest = rest.iter().map(|block| block.as_str()).collect::<Vec<_>>().join("\n").replace(IMAGE.0, IMAGE.1);
+    assert!(rest.contains(IMAGE.1));
+    let script = format!("cd {}\n{BEFORE}\n{install}\ncd /root\n{ALLOW_ORIGIN}\n{rest}\n{AFTER}", repository.display());
+    write("shared/script", &script);
+
+    let mut boot = Command::new("timeout");
+    boot.args(["150", "unshare", "--mount", "sh", "-euc", BOOT]).arg(&mount).arg(&shared).stdin(Stdio::null());
+    let printed = CommandOutput::from(boot.output().unwrap());
+    let log = fs::read_to_string(shared.join("log")).unwrap_or_else(|error| panic!("{error}: {printed:?}"));
+    assert!(log.ends_with("passed\n"), "{log}");
+}
