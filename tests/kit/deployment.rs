@@ -1,6 +1,7 @@
 //! docs/deployment.md, from nothing to a service behind nginx with Prometheus: its commands run in a copy of this machine that systemd boots.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use media_cache_test_skip as skip;
@@ -13,9 +14,6 @@ const PAGE: &str = "docs/deployment.md";
 
 /// Programs of the container.
 const PROGRAMS: [&str; 7] = ["apt-get", "curl", "nginx", "openssl", "prometheus", "promtool", "systemd-nspawn"];
-
-/// The beginnings of blocks for other machines.
-const OTHER_MACHINES: [&str; 2] = ["tar -xJf", "docker build"];
 
 /// An image that the container can reach.
 const IMAGE: (&str, &str) = ("https://www.rust-lang.org/static/images/rust-social-wide.jpg", "http://127.0.0.1:8000/wide.jpg");
@@ -93,41 +91,64 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
     blocks
 }
 
-#[test]
-fn commands_of_the_page_lead_to_a_service_behind_nginx_with_metrics() {
-    let is_root = rustix::process::getuid().is_root();
-    if skip::unless(is_root, "root") || package::PROGRAMS.into_iter().chain(PROGRAMS).any(skip::unless_installed) {
-        return;
-    }
-    made();
-    let directory = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
-    let [mount, shared] = ["mount", "shared"].map(|name| directory.path().join(name));
-    fs::create_dir(&mount).unwrap();
-    fs::create_dir(&shared).unwrap();
-    let [scrape] = &blocks(PAGE, "yaml")[..] else { panic!("{PAGE} has one configuration for Prometheus") };
-    let site = blocks("docs/operations.md", "nginx").into_iter().find(|block| block.contains("server_name media.example.com"));
-    write("shared/prometheus.yml", scrape);
-    write("shared/media-cache.conf", &site.unwrap());
-    write("shared/kit.service", UNIT);
-    write("shared/.curlrc", "insecure\n");
-
+/// The blocks of the page for root, except those for Docker: for the Debian package, for other distributions, and those that follow.
+fn commands() -> [String; 3] {
     let blocks = blocks(PAGE, "bash");
-    let (others, commands): (Vec<_>, Vec<_>) =
-        blocks.iter().partition(|block| OTHER_MACHINES.iter().any(|beginning| block.starts_with(beginning)));
-    assert_eq!(others.len(), OTHER_MACHINES.len());
-    assert!(commands.len() > 7, "{commands:?}");
-    // The first block installs the package.
-    let (install, rest) = commands.split_first().unwrap();
-    let repository = workspace_path("").canonicalize().unwrap();
-    let rest = rest.iter().map(|block| block.as_str()).collect::<Vec<_>>().join("\n").replace(IMAGE.0, IMAGE.1);
-    assert!(rest.contains(IMAGE.1));
-    let script = format!("cd {}\n{BEFORE}\n{install}\ncd /root\n{ALLOW_ORIGIN}\n{rest}\n{AFTER}", repository.display());
-    write("shared/script", &script);
+    let [package, archive, rest @ .., docker] = &blocks[..] else { panic!("{blocks:?}") };
+    assert!(package.starts_with("apt-get install") && archive.starts_with("tar -xJf") && docker.starts_with("docker build"));
+    let rest = rest.join("\n");
+    assert!(rest.contains(IMAGE.0));
+    [package.clone(), archive.clone(), rest.replace(IMAGE.0, IMAGE.1)]
+}
 
+/// Whether a machine cannot boot the container.
+fn skips() -> bool {
+    let is_root = rustix::process::getuid().is_root();
+    skip::unless(is_root, "root") || package::PROGRAMS.into_iter().chain(PROGRAMS).any(skip::unless_installed)
+}
+
+/// Runs a script in the container, in which the files of `shared` are in `/run/kit`.
+fn boot(directory: &Path, script: &str) {
+    let [mount, shared] = ["mount", "shared"].map(|name| directory.join(name));
+    fs::create_dir(&mount).unwrap();
+    fs::create_dir_all(&shared).unwrap();
+    for (name, text) in [("kit.service", UNIT), (".curlrc", "insecure\n"), ("script", script)] {
+        fs::write(shared.join(name), text).unwrap();
+    }
     let mut boot = Command::new("timeout");
     boot.args(["150", "unshare", "--mount", "sh", "-euc", BOOT]).arg(&mount).arg(&shared).stdin(Stdio::null());
     let printed = CommandOutput::from(boot.output().unwrap());
     let log = fs::read_to_string(shared.join("log")).unwrap_or_else(|error| panic!("{error}: {printed:?}"));
     assert!(log.ends_with("passed\n"), "{log}");
+}
+
+#[test]
+fn commands_of_the_page_lead_to_a_service_behind_nginx_with_metrics() {
+    if skips() {
+        return;
+    }
+    made();
+    let directory = tempfile::tempdir().unwrap();
+    let shared = directory.path().join("shared");
+    fs::create_dir(&shared).unwrap();
+    let [scrape] = &blocks(PAGE, "yaml")[..] else { panic!("{PAGE} has one configuration for Prometheus") };
+    fs::write(shared.join("prometheus.yml"), format!("global:\n  scrape_interval: 1s\n{scrape}")).unwrap();
+    let site = blocks("docs/operations.md", "nginx").into_iter().find(|block| block.contains("server_name media.example.com"));
+    fs::write(shared.join("media-cache.conf"), site.unwrap()).unwrap();
+    let [install, _, rest] = commands();
+    let repository = workspace_path("").canonicalize().unwrap();
+    let script = format!("cd {}\n{BEFORE}\n{install}\ncd /root\n{ALLOW_ORIGIN}\n{rest}\n{AFTER}", repository.display());
+    boot(directory.path(), &script);
+}
+
+#[test]
+fn files_of_the_archive_are_installed_by_the_commands_of_the_page() {
+    if skips() {
+        return;
+    }
+    let (files, _) = made();
+    let directory = tempfile::tempdir().unwrap();
+    let [_, install, _] = commands();
+    let start = "systemctl start media-cache\ncurl -fsS --retry 20 http://127.0.0.1:8080/readyz\necho passed";
+    boot(directory.path(), &format!("cp {}/media-cache-*-linux.tar.xz /root\ncd /root\n{install}\n{start}", files.display()));
 }
