@@ -42,8 +42,9 @@ StandardOutput=file:/run/kit/log
 StandardError=file:/run/kit/log
 ";
 
-/// What the page expects: nginx and Prometheus, the certificate of the site, and an origin.
+/// What the page expects: packages may restart services, nginx and Prometheus run, the site has a certificate, and there is an origin.
 const BEFORE: &str = r#"
+rm -f /usr/sbin/policy-rc.d
 echo '127.0.0.1 media.example.com' >>/etc/hosts
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=media.example.com -keyout /etc/ssl/media.example.com.key \
     -out /etc/ssl/media.example.com.pem
@@ -64,6 +65,14 @@ cmp rust.jpg /srv/origin/wide.jpg
 until curl -fsS 'http://127.0.0.1:9090/api/v1/query?query=media_cache_ready' | grep '"1"'; do sleep 0.5; done
 curl -fsS http://127.0.0.1:9090/api/v1/rules | grep MediaCacheDegraded
 test "$(systemctl is-enabled media-cache media-cache.socket media-cache-verify.timer | uniq)" = enabled
+
+# During an upgrade, connections wait.
+started=$(systemctl show --property ActiveEnterTimestampMonotonic --value media-cache)
+apt-get install --reinstall "$PACKAGE" &
+while kill -0 $!; do curl -fsS http://127.0.0.1:8080/healthz; sleep 0.05; done
+wait $!
+test "$started" != "$(systemctl show --property ActiveEnterTimestampMonotonic --value media-cache)"
+
 systemctl stop media-cache.socket media-cache-admin.socket media-cache
 echo passed
 "#;
@@ -127,7 +136,7 @@ fn commands_of_the_page_lead_to_a_service_behind_nginx_with_metrics() {
     if skips() {
         return;
     }
-    made();
+    let (files, package) = made();
     let directory = tempfile::tempdir().unwrap();
     let shared = directory.path().join("shared");
     fs::create_dir(&shared).unwrap();
@@ -137,8 +146,8 @@ fn commands_of_the_page_lead_to_a_service_behind_nginx_with_metrics() {
     fs::write(shared.join("media-cache.conf"), site.unwrap()).unwrap();
     let [install, _, rest] = commands();
     let repository = workspace_path("").canonicalize().unwrap();
-    let script = format!("cd {}\n{BEFORE}\n{install}\ncd /root\n{ALLOW_ORIGIN}\n{rest}\n{AFTER}", repository.display());
-    boot(directory.path(), &script);
+    let enter = format!("cd {}\nPACKAGE={}/{package}", repository.display(), files.display());
+    boot(directory.path(), &format!("{enter}\n{BEFORE}\n{install}\ncd /root\n{ALLOW_ORIGIN}\n{rest}\n{AFTER}"));
 }
 
 #[test]

@@ -57,6 +57,9 @@ async fn service_accepts_connections_from_passed_sockets_with_the_rights_of_thei
         send(http_client().get(url)).await.status
     };
     assert_eq!((status(&main).await, status(&admin).await), (403, 200));
+    let log = std::fs::read_to_string(dir.path("log")).unwrap();
+    let instead = format!("the service manager listens on {}, in place of --admin-listen", admin.local_addr().unwrap());
+    assert!(log.contains(&instead), "{log}");
     service.stop().await;
 }
 

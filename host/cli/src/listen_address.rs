@@ -117,12 +117,13 @@ impl fmt::Display for ResolvedAddress {
 }
 
 impl ResolvedAddress {
-    /// The address of a socket that listens already.
+    /// The address of a socket that listens already, in place of the address in an option.
     ///
     /// # Errors
     /// Returns an error with a message for the user if the socket has no address.
-    pub fn of(socket: std::net::TcpListener) -> anyhow::Result<Self> {
+    pub fn of(socket: std::net::TcpListener, option: &str) -> anyhow::Result<Self> {
         let address = socket.local_addr().context("cannot use the passed socket: it has no address")?;
+        tracing::info!("the service manager listens on {address}, in place of {option}");
         Ok(Self { named: address.into(), candidates: vec![address], passed: Some(Arc::new(socket)) })
     }
 
@@ -222,7 +223,7 @@ mod tests {
     async fn passed_socket_is_used_as_it_is() {
         let passed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = passed.local_addr().unwrap();
-        let resolved = ResolvedAddress::of(passed).unwrap();
+        let resolved = ResolvedAddress::of(passed, "--listen").unwrap();
         assert_eq!((resolved.to_string(), resolved.port()), (address.to_string(), address.port()));
         assert!(resolved.is_loopback() && resolved.overlaps(&resolved));
         assert_eq!(resolved.listen().await.unwrap().local_addr().unwrap(), address);

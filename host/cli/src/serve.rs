@@ -139,10 +139,10 @@ impl Serve {
         settings.log();
         self.disk_space.check()?;
         let listen = match sockets.main {
-            Some(socket) => ResolvedAddress::of(socket)?,
+            Some(socket) => ResolvedAddress::of(socket, "--listen")?,
             None => self.listen.resolve().await?,
         };
-        let passed = sockets.admin.map(ResolvedAddress::of).transpose()?;
+        let passed = sockets.admin.map(|socket| ResolvedAddress::of(socket, "--admin-listen")).transpose()?;
         let ListenerAccess { mut main, admin } = self.listeners.access(&listen, passed).await?;
         let pseudonym = self.listeners.pseudonym();
         let files = self.file_budget(admin.is_some())?;
