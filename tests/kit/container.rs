@@ -28,7 +28,9 @@ struct Images(TempDir);
 impl Images {
     fn command(&self, arguments: &[&str]) -> Command {
         let path = |name: &str| self.0.path().join(name).to_str().unwrap().to_owned();
-        let mut command = Command::new("buildah");
+        // With namespaces that end with the command, so that nothing outlives the test.
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--fork", "--kill-child", "--mount-proc", "buildah"]).env("TMPDIR", self.0.path());
         command.args(["--root", &path("images"), "--runroot", &path("run"), "--storage-driver", "vfs"]).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
