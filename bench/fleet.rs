@@ -10,7 +10,7 @@
 //! shares the machine.
 
 #[path = "../tests/fleet/fleet.rs"]
-#[allow(dead_code, reason = "the tests use more of it")]
+#[allow(dead_code, clippy::unwrap_used, reason = "it is written for tests, which use more of it")]
 mod fleet;
 
 use std::time::{Duration, Instant};
