@@ -9,7 +9,7 @@ use media_cache_test_support::soon::soon;
 use crate::node::{Node, objects};
 
 /// A timeout that a response of the store in this process does not need, even on a busy machine.
-const SHORT: [&str; 2] = ["--tier-timeout-ms", "1000"];
+const SHORT: [&str; 2] = ["--tier-timeout-ms", "3000"];
 
 /// With each fault, the outcome of a lookup.
 const LOOKUPS: [(Fault, &str); 11] = [

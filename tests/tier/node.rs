@@ -12,6 +12,11 @@ use serde_json::Value;
 /// The location of the tier in the object store.
 pub const LOCATION: &str = "s3://bucket/media";
 
+const TIMEOUT: &str = "--tier-timeout-ms";
+
+/// A timeout that the store in this process does not exceed, even on a busy machine.
+const PATIENT: &str = "20000";
+
 /// A service with a second tier.
 pub struct Node {
     pub dir: ServiceDirectory,
@@ -32,7 +37,8 @@ impl Node {
     /// Starts a service with a second tier elsewhere.
     pub async fn start_at(location: &str, variables: &[(&str, String)], arguments: &[&str]) -> Self {
         let dir = ServiceDirectory::create();
-        let arguments = [&["--listen", "127.0.0.1:0", "--tier", location], arguments].concat();
+        let timeout = if arguments.contains(&TIMEOUT) { &[][..] } else { &[TIMEOUT, PATIENT] };
+        let arguments = [&["--listen", "127.0.0.1:0", "--tier", location], timeout, arguments].concat();
         let service = Service::start_with_variables(&dir.cache(), variables, &arguments).await;
         Self { dir, service }
     }

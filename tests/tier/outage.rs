@@ -25,7 +25,8 @@ async fn silent_store_delays_only_the_first_requests() {
         assert_eq!(node.media(&url).await.body, png(number));
     }
     let (failed, paused) = (node.count("lookups", "failed").await, node.count("lookups", "paused").await);
-    assert!((5..=7).contains(&failed), "{failed} requests waited");
+    // More only if the other requests take longer than the pauses.
+    assert!((5..=9).contains(&failed), "{failed} requests waited");
     assert_eq!(failed + paused, 20);
     let tier = node.tier().await;
     assert_eq!(tier["reads"]["state"], "unavailable");
