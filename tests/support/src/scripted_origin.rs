@@ -118,8 +118,11 @@ impl Downloader for ScriptedOrigin {
             page.conditions = Some(validators.clone());
             page.confirmation
         });
+        let is_conditional = !validators.is_empty();
         Box::pin(async move {
             let media = fetched.await?;
+            // Without validators, the request is unconditional.
+            let confirmation = confirmation.filter(|_| is_conditional);
             Ok(confirmation.map_or(Fetched::Media(media), Fetched::NotModified))
         })
     }

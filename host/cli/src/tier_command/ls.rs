@@ -12,7 +12,8 @@ use media_cache_tier::{Inventory, Location, TierEntry};
 use serde_json::json;
 
 use crate::output;
-use crate::tier_command::{ConfiguredTier, DEFAULT_TIMEOUT_MS, ago, failure, seconds};
+use crate::tier_command::hours::{ago, seconds};
+use crate::tier_command::location::{ConfiguredTier, DEFAULT_TIMEOUT_MS, failure};
 
 /// `media-cache tier ls`.
 #[derive(Args)]

@@ -1,5 +1,7 @@
 //! `media-cache tier ls|verify|trim|rm|warm`: the entries in a second tier.
 
+mod hours;
+mod location;
 mod ls;
 mod rm;
 mod trim;
@@ -7,19 +9,12 @@ mod verify;
 mod warm;
 
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
-use clap::{Args, Subcommand};
-use indicatif::HumanDuration;
-use media_cache_tier::{Inventory, Location};
+use clap::Subcommand;
 
-use crate::config::{ConfigurationFile, Settings};
+use crate::config::Settings;
 
 pub use ls::list_at;
-
-/// The default of `--tier-timeout-ms`.
-const DEFAULT_TIMEOUT_MS: u64 = 2000;
 
 /// The commands for a second tier. They use the store directly, and need no running service.
 #[derive(Subcommand)]
@@ -46,48 +41,6 @@ pub enum TierCommand {
     Warm(warm::Warm),
 }
 
-/// A second tier.
-#[derive(Args)]
-#[command(next_help_heading = "Second tier")]
-pub struct TierLocation {
-    /// The store: `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX` or `file:///DIRECTORY`; credentials come from the
-    /// environment
-    #[arg(long = "tier", value_name = "URL")]
-    location: Location,
-    /// The maximum time for a response of the second tier, and for each further MiB of its body
-    #[arg(long, value_name = "MS", default_value_t = DEFAULT_TIMEOUT_MS, value_parser = clap::value_parser!(u64).range(10..=600_000))]
-    tier_timeout_ms: u64,
-}
-
-/// A second tier, and the file that may name it, for commands that use no directory.
-#[derive(Args)]
-pub struct ConfiguredTier {
-    #[command(flatten)]
-    config: ConfigurationFile,
-    #[command(flatten)]
-    tier: TierLocation,
-}
-
-impl TierLocation {
-    /// The entries of the tier.
-    ///
-    /// # Errors
-    /// Returns an error with a message for the user.
-    pub fn open(&self) -> anyhow::Result<Inventory> {
-        Inventory::open(&self.location, Duration::from_millis(self.tier_timeout_ms)).context("--tier")
-    }
-
-    /// A failure to use the tier, for the user.
-    pub fn failure(&self) -> String {
-        failure(&self.location)
-    }
-}
-
-/// A failure to use a tier, for the user.
-fn failure(location: &Location) -> String {
-    format!("cannot use {location}; check its address and the credentials in the environment")
-}
-
 impl TierCommand {
     /// Runs the command.
     ///
@@ -101,20 +54,5 @@ impl TierCommand {
             Self::Rm(rm) => rm.run().await,
             Self::Warm(warm) => warm.run(settings).await,
         }
-    }
-}
-
-/// Seconds since 1970 at the start of an hour.
-fn seconds(hour: u64) -> u64 {
-    hour * 3600
-}
-
-/// How long ago an hour was, for people.
-fn ago(hour: u64) -> String {
-    let then = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds(hour));
-    let since = SystemTime::now().duration_since(then).unwrap_or_default();
-    match since.as_secs() / 3600 {
-        0 => "this hour".into(),
-        _ => format!("{} ago", HumanDuration(Duration::from_secs(since.as_secs() / 3600 * 3600))),
     }
 }

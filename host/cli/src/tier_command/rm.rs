@@ -13,7 +13,7 @@ use crate::config::UsageError;
 use crate::key_rules::KeyRuleOptions;
 use crate::output;
 use crate::selection::Selection;
-use crate::tier_command::ConfiguredTier;
+use crate::tier_command::location::ConfiguredTier;
 
 /// `media-cache tier rm`.
 #[derive(Args)]

@@ -10,7 +10,8 @@ use serde_json::json;
 
 use crate::capacity::Capacity;
 use crate::output;
-use crate::tier_command::{ConfiguredTier, ago, seconds};
+use crate::tier_command::hours::{ago, seconds};
+use crate::tier_command::location::ConfiguredTier;
 
 /// `media-cache tier trim`.
 #[derive(Args)]

@@ -10,7 +10,7 @@ use media_cache::Spool;
 use media_cache_tier::{Fault, Inventory};
 use serde_json::json;
 
-use crate::tier_command::ConfiguredTier;
+use crate::tier_command::location::ConfiguredTier;
 use crate::verify::DAMAGED;
 use crate::{output, progress};
 

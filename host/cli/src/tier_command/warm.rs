@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::config::Settings;
 use crate::storage::{MIB, Storage};
-use crate::tier_command::TierLocation;
+use crate::tier_command::location::TierLocation;
 use crate::{output, progress};
 
 /// The number of entries that are received ahead.
