@@ -19,7 +19,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_sec
 
 /// Whether a store can be used, for one kind of request.
 pub(crate) struct Breaker {
-    /// What cannot be done during an outage, and what happens instead, for the log.
+    /// What the requests are for, for the log.
+    purpose: &'static str,
+    /// What happens during an outage, for the log.
     consequence: &'static str,
     state: Mutex<State>,
 }
@@ -46,8 +48,8 @@ pub(crate) struct Permit<'a> {
 }
 
 impl Breaker {
-    pub fn new(consequence: &'static str) -> Self {
-        Self { consequence, state: Mutex::default() }
+    pub fn new(purpose: &'static str, consequence: &'static str) -> Self {
+        Self { purpose, consequence, state: Mutex::default() }
     }
 
     /// Permission for a request.
@@ -124,7 +126,7 @@ impl Permit<'_> {
         state.failures = 0;
         // A request that began before the outage says nothing about the store now.
         if self.is_attempt && state.paused.take().is_some() {
-            tracing::info!("the second tier can be used again: it is no longer true that {}", self.breaker.consequence);
+            tracing::info!("the second tier can be used again for {}", self.breaker.purpose);
         }
     }
 }
@@ -149,7 +151,7 @@ mod tests {
     }
 
     fn broken() -> Breaker {
-        let breaker = Breaker::new("nothing happens");
+        let breaker = Breaker::new("tests", "nothing happens");
         for _ in 0..THRESHOLD {
             assert!(breaker.outage().is_none());
             breaker.permit().unwrap().report(failed()).unwrap_err();
@@ -185,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn answers_about_a_single_object_are_not_failures_of_the_store() {
-        let breaker = Breaker::new("nothing happens");
+        let breaker = Breaker::new("tests", "nothing happens");
         for _ in 0..10 {
             for failure in [StoreFailure::NotFound, StoreFailure::Conflict, StoreFailure::Unsupported("x".into())] {
                 breaker.permit().unwrap().report::<()>(Err(failure)).unwrap_err();

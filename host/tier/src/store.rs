@@ -66,8 +66,8 @@ impl Store {
             objects,
             names: Names::new(prefix),
             timeout,
-            reads: Breaker::new("media that is not stored here comes from its origin"),
-            writes: Breaker::new("new media is not uploaded, and nodes do not wait for each other"),
+            reads: Breaker::new("lookups", "media that is not stored here comes from its origin"),
+            writes: Breaker::new("uploads and leases", "new media is not uploaded, and nodes do not wait for each other"),
         }
     }
 
