@@ -7,6 +7,7 @@ use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::png;
 use media_cache_test_support::object_store::{Fault, ObjectStore};
 use media_cache_test_support::random::noise;
+use media_cache_test_support::sha256::sha256;
 use media_cache_test_support::soon::soon;
 
 use crate::node::Node;
@@ -15,6 +16,11 @@ const ALWAYS: [&str; 2] = ["--tier-lease-kb", "0"];
 
 fn lease(store: &ObjectStore) -> Option<String> {
     store.names().into_iter().find(|name| name.contains("/leases/"))
+}
+
+/// The number of requests for the lease of a URL.
+fn lease_requests(store: &ObjectStore, url: &str) -> usize {
+    store.requests(&Method::PUT, &sha256(url))
 }
 
 async fn until_leased(store: &ObjectStore) -> String {
@@ -45,7 +51,7 @@ async fn three_services_that_need_the_same_media_ask_the_origin_once() {
             latch.reached().await;
             // The two others have found the lease.
             soon(async {
-                while store.requests(&Method::PUT, "") < 3 {
+                while lease_requests(&store, &url) < 3 {
                     tokio::task::yield_now().await
                 }
             })
@@ -115,7 +121,7 @@ async fn failed_download_of_the_holder_does_not_delay_others() {
     let open = async {
         latch.reached().await;
         soon(async {
-            while store.requests(&Method::PUT, "") < 2 {
+            while lease_requests(&store, &url) < 2 {
                 tokio::task::yield_now().await
             }
         })

@@ -1,9 +1,11 @@
 //! The router of a service, and the layers around its handlers, outermost last: access, request rules, CORS, security headers,
 //! observation.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state, map_response};
@@ -46,11 +48,19 @@ impl Service {
 
 /// Sends requests for media to the router for them. Its routes match any path, since patterns cannot describe those of media.
 async fn media_first(State(mut media): State<Router>, request: Request, next: Next) -> Response {
-    match is_media(request.uri().path()) {
-        // A router is always ready.
-        true => media.call(request).await.into_response(),
-        false => next.run(request).await,
+    if !is_media(request.uri().path()) {
+        return next.run(request).await;
     }
+    let is_head = request.method() == Method::HEAD;
+    // A router is always ready.
+    let response = media.call(request).await.into_response();
+    if is_head { response.map(|_| without_length()) } else { response }
+}
+
+/// An empty body whose length is not known in advance. Each router drops the body of a response to HEAD, and the next one would take the
+/// length of that body for the length of the media.
+fn without_length() -> Body {
+    Body::from_stream(futures::stream::empty::<Result<Bytes, Infallible>>())
 }
 
 async fn no_such_path(uri: Uri) -> Problem {
