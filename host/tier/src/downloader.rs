@@ -7,7 +7,8 @@ use media_cache::{Cacheability, Downloader, FetchError, Fetched, FetchedMedia, K
 use media_cache_entry_files::{KeyDigest, stored_cacheability};
 
 use crate::lease::{Lease, Request, Waited};
-use crate::tier::{Shared, Tier};
+use crate::shared::Shared;
+use crate::tier::Tier;
 use crate::uploads::Upload;
 
 /// A downloader that looks in a tier before it calls another downloader. What the other one returns is uploaded once the cache has stored

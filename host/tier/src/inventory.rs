@@ -15,7 +15,7 @@ use crate::location::{Location, LocationError};
 use crate::lookup::{Found, media};
 use crate::names::Kind;
 use crate::store::Store;
-use crate::usage::{fingerprints, hour};
+use crate::used::{fingerprints, hour};
 
 /// The number of objects that are requested concurrently.
 const CONCURRENCY: usize = 16;

@@ -4,7 +4,7 @@
 //! is in the store. A lease that was not deleted in time may be taken over. If anything goes wrong, the media is fetched more than once,
 //! and nothing else happens.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -15,9 +15,9 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
 use crate::failure::StoreFailure;
+use crate::shared::Shared;
 use crate::status::LeaseOutcome;
 use crate::store::{When, seconds_between};
-use crate::tier::Shared;
 
 /// The first and the longest interval at which a node checks whether another has uploaded the media.
 const INTERVALS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
@@ -54,10 +54,6 @@ pub(crate) enum Waited {
     /// It did not arrive in time. This node has taken over the lease if there is one.
     Expired(Option<Lease>),
 }
-
-/// How far the store's clock is ahead, in seconds, and when that was determined.
-#[derive(Default)]
-pub(crate) struct StoreClock(Mutex<Option<(Instant, f64)>>);
 
 impl Shared {
     /// Requests the lease for an entry. A store that cannot create one is not asked again for a while. Only its silence counts as a failure

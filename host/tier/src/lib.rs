@@ -21,12 +21,15 @@ mod location;
 mod lookup;
 mod names;
 mod options;
+mod shared;
 mod status;
 mod store;
+mod store_clock;
 mod tier;
 mod trim;
 mod uploads;
 mod usage;
+mod used;
 
 pub use downloader::TieredDownloader;
 pub use failure::StoreFailure;

@@ -11,9 +11,9 @@ use media_cache_entry_files::{KeyDigest, LARGEST_SIDECAR, Sidecar};
 use tokio::time::{Instant, timeout};
 
 use crate::failure::StoreFailure;
+use crate::shared::Shared;
 use crate::status::LookupOutcome;
 use crate::store::{Store, seconds_between};
-use crate::tier::Shared;
 
 /// Media up to this size is kept in memory while it arrives, in bytes.
 const MAX_MEMORY: u64 = 256 * 1024;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
+use media_cache_entry_files::KeyDigest;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -158,6 +159,19 @@ impl Store {
             Err(StoreFailure::NotFound) => Ok(()),
             deleted => deleted,
         }
+    }
+
+    /// Removes both objects of an entry, the sidecar first: an entry without one does not exist.
+    pub async fn remove(&self, digest: KeyDigest) -> Result<bool, StoreFailure> {
+        let (sidecar, media) = (self.names.sidecar(digest), self.names.media(digest));
+        // Some stores do not say whether what they delete existed.
+        let existed = match self.meta(&sidecar).await {
+            Err(StoreFailure::NotFound) => false,
+            found => found.map(|_| true)?,
+        };
+        self.delete(&sidecar).await?;
+        self.delete(&media).await?;
+        Ok(existed)
     }
 
     /// All objects below a path, in no particular order. There is a time limit for each page of the listing.

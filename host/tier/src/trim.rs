@@ -8,7 +8,7 @@ use object_store::path::Path;
 
 use crate::failure::StoreFailure;
 use crate::inventory::{Inventory, LEFTOVER_AGE, TierEntry};
-use crate::usage::hour;
+use crate::used::hour;
 
 /// Lists of used entries are deleted after this many hours: 90 days.
 const LIST_HOURS: u64 = 90 * 24;

@@ -18,9 +18,9 @@ use tokio::time::{Instant, timeout};
 use crate::changes::Use;
 use crate::failure::StoreFailure;
 use crate::lease::Lease;
+use crate::shared::Shared;
 use crate::status::UploadOutcome;
 use crate::store::When;
-use crate::tier::Shared;
 
 /// The size of the parts in which a large body is sent, in bytes. S3 requires at least 5 MiB.
 const PART: usize = 8 << 20;
