@@ -123,13 +123,20 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
+/// How often `/proc/locks` is read: while other processes lock and unlock files, it can lack a lock that is held all the time.
+const READINGS: usize = 3;
+
 /// The process that has locked a file, according to `/proc/locks`.
 fn holder(file: &File) -> Option<u32> {
     let metadata = file.metadata().ok()?;
     let (device, inode) = (metadata.dev(), metadata.ino());
     let (major, minor) = ((device >> 8) & 0xfff | (device >> 32) & !0xfff, device & 0xff | (device >> 12) & !0xff);
     let id = format!("{major:02x}:{minor:02x}:{inode}");
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    (0..READINGS).find_map(|_| holder_of(&id, &std::fs::read_to_string("/proc/locks").ok()?))
+}
+
+/// The process that has locked the file with this id, according to the content of `/proc/locks`.
+fn holder_of(id: &str, locks: &str) -> Option<u32> {
     locks.lines().find_map(|line| {
         // The fields are a number, `FLOCK`, `ADVISORY`, `WRITE`, the process and the file. Waiting processes have an arrow after the
         // number.
