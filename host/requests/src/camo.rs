@@ -5,12 +5,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use sha1::Sha1;
 
 use crate::hex;
 use crate::invalid_request::InvalidRequest;
-use crate::secret::{WeakSecret, check_length};
+use crate::secret::{WeakSecret, keyed};
 
 /// The length of an HMAC, in bytes.
 const LENGTH: usize = 20;
@@ -36,12 +36,7 @@ impl CamoKeys {
     /// # Errors
     /// If a key has fewer than 16 bytes.
     pub fn new<K: AsRef<[u8]>>(keys: impl IntoIterator<Item = K>) -> Result<Self, WeakSecret> {
-        let keyed = |key: K| {
-            check_length(key.as_ref())?;
-            // This never fails: HMAC accepts keys of any length.
-            Hmac::new_from_slice(key.as_ref()).map_err(|_| WeakSecret::Short(key.as_ref().len()))
-        };
-        keys.into_iter().map(keyed).collect::<Result<_, _>>().map(Self)
+        keyed(keys).map(Self)
     }
 
     /// Whether there are no keys. If so, no link is valid.
@@ -97,6 +92,8 @@ impl std::fmt::Debug for CamoKeys {
 
 #[cfg(test)]
 mod tests {
+    use hmac::KeyInit;
+
     use super::*;
 
     const URL: &str = "http://golang.org/doc/gopher/frontpage.png";

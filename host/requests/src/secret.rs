@@ -1,5 +1,7 @@
 //! Rules for keys and tokens.
 
+use hmac::KeyInit;
+
 /// The minimum length of a key or token, in bytes: 128 bits if they are random.
 const SHORTEST: usize = 16;
 
@@ -20,4 +22,14 @@ pub enum WeakSecret {
 /// If it has fewer than 16 bytes.
 pub fn check_length(secret: &[u8]) -> Result<(), WeakSecret> {
     if secret.len() < SHORTEST { Err(WeakSecret::Short(secret.len())) } else { Ok(()) }
+}
+
+/// A MAC for each key.
+pub(crate) fn keyed<M: KeyInit, K: AsRef<[u8]>>(keys: impl IntoIterator<Item = K>) -> Result<Vec<M>, WeakSecret> {
+    let keyed = |key: K| {
+        check_length(key.as_ref())?;
+        // This never fails: HMAC accepts keys of any length.
+        M::new_from_slice(key.as_ref()).map_err(|_| WeakSecret::Short(key.as_ref().len()))
+    };
+    keys.into_iter().map(keyed).collect()
 }

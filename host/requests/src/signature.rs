@@ -13,13 +13,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::Sha256;
 
 use crate::hex;
 use crate::invalid_request::InvalidRequest;
-use crate::secret::{WeakSecret, check_length};
+use crate::secret::{WeakSecret, keyed};
 
 /// The first line of the text. It prevents a signature made with the same key for another purpose from being valid here.
 const VERSION: &str = "media-cache-v1";
@@ -44,12 +44,7 @@ impl SigningKeys {
     /// # Errors
     /// If a key has fewer than 16 bytes.
     pub fn new<K: AsRef<[u8]>>(keys: impl IntoIterator<Item = K>) -> Result<Self, WeakSecret> {
-        let keyed = |key: K| {
-            check_length(key.as_ref())?;
-            // This never fails: HMAC accepts keys of any length.
-            Hmac::new_from_slice(key.as_ref()).map_err(|_| WeakSecret::Short(key.as_ref().len()))
-        };
-        keys.into_iter().map(keyed).collect::<Result<_, _>>().map(Self)
+        keyed(keys).map(Self)
     }
 
     /// Whether there are no keys. If so, nothing can be signed.
