@@ -67,4 +67,7 @@ mod start;
 mod stats;
 mod streaming;
 mod terminals;
+mod tls;
+mod tls_connections;
+mod tls_files;
 mod usage;

@@ -82,6 +82,7 @@ mod table;
 mod tier;
 #[cfg(feature = "tier")]
 mod tier_command;
+mod tls;
 mod used_cache;
 mod user_files;
 mod verify;

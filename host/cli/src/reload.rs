@@ -3,7 +3,6 @@
 //! The configuration file is read again with the same arguments and environment, and so are the files that options name. Everything is
 //! checked before anything changes: if something is wrong, nothing changes, and the log has the reason.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use media_cache::{Downloader, Spool};
 use media_cache_http_downloader::{ConcurrencyLimiter, OriginConnections};
 use media_cache_server::logs::SharedRequestLog;
 use media_cache_server::{Access, SharedAccess};
+use rustls::ServerConfig;
 use tokio::sync::{Notify, watch};
 use tokio::task::spawn_blocking;
 
@@ -23,6 +23,7 @@ use crate::logging::{Log, Logging};
 use crate::notify::Notifier;
 use crate::replaceable_downloader::ReplaceableDownloader;
 use crate::shutdown_times::ShutdownTimes;
+use crate::tls::{ListenerTls, TlsOptions};
 
 /// How long reading the files may take: one of them may be a pipe, or on a mount that hangs.
 const READING_LIMIT: Duration = Duration::from_secs(10);
@@ -30,6 +31,7 @@ const READING_LIMIT: Duration = Duration::from_secs(10);
 /// The options that can be reloaded.
 pub struct ReloadableOptions {
     pub listeners: Listeners,
+    pub tls: TlsOptions,
     pub ingest: Ingest,
     pub logging: Logging,
     pub times: ShutdownTimes,
@@ -39,14 +41,15 @@ pub struct ReloadableOptions {
 pub struct ReloadableParts {
     pub main: SharedAccess,
     pub admin: Option<SharedAccess>,
+    pub tls: ListenerTls,
     pub downloader: ReplaceableDownloader,
     pub log: Log,
     pub request_log: SharedRequestLog,
     pub times: watch::Sender<ShutdownTimes>,
     /// Where the service listens.
     pub listen: ResolvedAddress,
-    /// Where it listens for administration: the configured address, and the bound one.
-    pub admin_listen: Option<(ResolvedAddress, SocketAddr)>,
+    /// Where it listens for administration: the configured address, and the URL.
+    pub admin_listen: Option<(ResolvedAddress, String)>,
     /// The limit on bodies, which cannot change.
     pub max_body_mb: u64,
     pub limiter: ConcurrencyLimiter,
@@ -60,6 +63,7 @@ pub struct ReloadableParts {
 struct Replacements {
     main: Access,
     admin: Option<Access>,
+    tls: Option<ServerConfig>,
     downloader: Arc<dyn Downloader>,
     logging: Logging,
     times: ShutdownTimes,
@@ -68,21 +72,29 @@ struct Replacements {
 impl ReloadableParts {
     /// Builds the replacements, or reports what is wrong with the options. Reads the files.
     fn prepare(&self, options: ReloadableOptions) -> anyhow::Result<Replacements> {
-        let ReloadableOptions { listeners, ingest, logging, times } = options;
+        let ReloadableOptions { listeners, tls, ingest, logging, times } = options;
         let admin_listen = self.admin_listen.as_ref().map(|(address, _)| address);
         let (mut main, admin) = listeners.access_at(&self.listen, admin_listen)?;
-        main.administration = self.admin_listen.as_ref().map(|(_, address)| *address);
+        main.administration = self.admin_listen.as_ref().map(|(_, url)| url.clone());
+        let tls = tls.config()?;
+        anyhow::ensure!(
+            tls.is_some() == self.tls.main.is_some(),
+            "--tls-cert and --tls-key cannot be added or removed without a restart"
+        );
         let ingest = ingest.with_max_body_mb(self.max_body_mb);
         let (spool, limiter, connections) = (self.spool.clone(), self.limiter.clone(), self.origin_connections.clone());
         let downloader = Arc::new(ingest.downloader(spool, limiter, connections, None, Some(self.via.clone()))?);
-        Ok(Replacements { main, admin, downloader, logging, times })
+        Ok(Replacements { main, admin, tls, downloader, logging, times })
     }
 
     fn apply(&self, replacements: Replacements) {
-        let Replacements { main, admin, downloader, logging, times } = replacements;
+        let Replacements { main, admin, tls, downloader, logging, times } = replacements;
         self.main.replace(main);
         if let (Some(shared), Some(admin)) = (&self.admin, admin) {
             shared.replace(admin);
+        }
+        if let Some(tls) = tls {
+            self.tls.replace(tls);
         }
         self.downloader.replace(downloader);
         self.request_log.set(logging.of_requests());

@@ -89,7 +89,7 @@ fn read(file: &Path, check: impl Fn(&[u8]) -> Result<(), WeakSecret>) -> anyhow:
 }
 
 /// Logs a warning if users other than the owner can read a file with secrets.
-fn warn_if_others_read(name: &Path) {
+pub fn warn_if_others_read(name: &Path) {
     let mode = name.metadata().ok().filter(std::fs::Metadata::is_file).map_or(0, |metadata| metadata.permissions().mode());
     if mode & 0o077 != 0 {
         tracing::warn!(

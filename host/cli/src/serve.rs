@@ -57,6 +57,7 @@ use crate::signals::Signals;
 use crate::small_directory;
 use crate::storage::{Storage, UnusablePolicy};
 use crate::tier::{ServiceTier, TierOption};
+use crate::tls::{TlsOptions, listener_url};
 
 /// How long a directory that this service has claimed may be in use.
 const MAX_CONTENTION: Duration = Duration::from_secs(3);
@@ -85,6 +86,8 @@ pub struct Serve {
     record_trace: Option<PathBuf>,
     #[command(flatten)]
     listeners: Listeners,
+    #[command(flatten)]
+    tls: TlsOptions,
     #[command(flatten)]
     tier: TierOption,
     #[command(flatten)]
@@ -144,26 +147,29 @@ impl Serve {
         };
         let passed = sockets.admin.map(|socket| ResolvedAddress::of(socket, "--admin-listen")).transpose()?;
         let ListenerAccess { mut main, admin } = self.listeners.access(&listen, passed).await?;
+        let tls = self.tls.listeners()?;
         let pseudonym = self.listeners.pseudonym();
         let files = self.file_budget(admin.is_some())?;
         let limits = self.connections.limits(files.connections);
         let admin_limits = ClientLimits { max_connections: limits.max_connections.min(MAX_ADMIN_CONNECTIONS), ..limits.clone() };
         let listener = listen.listen().await?;
         let address = listener.local_addr()?;
-        let mut announcement = format!("listening on http://{address}\n");
+        let url = listener_url(address, tls.main.as_ref());
+        let mut announcement = format!("listening on {url}\n");
         let mut endpoints = Vec::new();
         let (mut admin_access, mut admin_listen) = (None, None);
         if let Some((admin, access)) = admin {
             let listener = admin.listen().await?;
             let address = listener.local_addr()?;
-            announcement += &format!("administration on http://{address}\n");
-            main.administration = Some(address);
+            let url = listener_url(address, tls.admin.as_ref());
+            announcement += &format!("administration on {url}\n");
+            main.administration = Some(url.clone());
             let access = SharedAccess::from(access);
-            endpoints.push((listener, access.clone(), admin_limits));
-            (admin_access, admin_listen) = (Some(access), Some((admin, address)));
+            endpoints.push((listener, access.clone(), admin_limits, tls.admin.clone()));
+            (admin_access, admin_listen) = (Some(access), Some((admin, url)));
         }
         let main = SharedAccess::from(main);
-        endpoints.push((listener, main.clone(), limits));
+        endpoints.push((listener, main.clone(), limits, tls.main.clone()));
         let tier = self.tier.open()?;
         let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
         let remembered = Remembered::new(&self.storage);
@@ -232,6 +238,7 @@ impl Serve {
         let parts = ReloadableParts {
             main,
             admin: admin_access,
+            tls,
             downloader,
             log,
             request_log: request_log.clone(),
@@ -257,11 +264,12 @@ impl Serve {
         };
         let service = Service::new(loading, self.ingest.max_body_bytes(), extras);
         tokio::spawn(service.clone().run_dashboard(stopped.clone()));
-        let servers = endpoints.into_iter().map(|(listener, access, limits)| {
-            serve_connections(listener, service.clone().routes(access), limits, connections.clone(), stopped.clone())
+        let servers = endpoints.into_iter().map(|(listener, access, limits, tls)| {
+            let routes = service.clone().routes(access).over(tls);
+            serve_connections(listener, routes, limits, connections.clone(), stopped.clone())
         });
         let server = tokio::spawn(join_all(servers));
-        notifier.ready(format!("listening on http://{address}, and loading {}", self.storage.dir().display())).await;
+        notifier.ready(format!("listening on {url}, and loading {}", self.storage.dir().display())).await;
         let read_options = move || read_options().map(|(serve, settings)| (serve.reloadable(), settings));
         let reloader = Reloader { read_options, settings, parts: Arc::new(parts), notifier: notifier.clone() };
         let reloader = tokio::spawn(reloader.run(signals.reload()));
@@ -290,7 +298,7 @@ impl Serve {
         small_directory::wait_until_loaded(&cache).await;
         loaded.send_replace(Some(cache.clone()));
         let following = shadows.map(|shadows| tokio::spawn(shadows.follow(service, cache.clone(), stopped)));
-        notifier.status(format!("serving on http://{address}")).await;
+        notifier.status(format!("serving on {url}")).await;
         tokio::spawn(allocator::tick());
 
         signals.stop_requested().await;
@@ -329,7 +337,13 @@ impl Serve {
 
     /// The options that can be reloaded.
     fn reloadable(self) -> ReloadableOptions {
-        ReloadableOptions { listeners: self.listeners, ingest: self.ingest, logging: self.logging, times: self.shutdown }
+        ReloadableOptions {
+            listeners: self.listeners,
+            tls: self.tls,
+            ingest: self.ingest,
+            logging: self.logging,
+            times: self.shutdown,
+        }
     }
 
     /// A cache that owns its directory, with the component and the policy that were chosen during a previous run, if they are still
@@ -409,9 +423,10 @@ impl Serve {
         let tier = self.tier.open().err();
         let shadows =
             engine().ok().and_then(|engine| self.shadows.problem(engine.policies(), self.storage.policy == PolicyOption::Auto));
+        let tls = self.tls.config().err();
         let cache = self.try_out(files.as_ref().map_or(0, |files| files.entries)).await.err();
         let mut problems = self.listeners.problems(&self.listen).await;
-        problems.extend([directory, disk_space, trace, files.err(), converter, tier, shadows, cache].into_iter().flatten());
+        problems.extend([directory, disk_space, trace, files.err(), converter, tls, tier, shadows, cache].into_iter().flatten());
         problems
     }
 

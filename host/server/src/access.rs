@@ -3,7 +3,6 @@
 //! The method and path of a request determine the rights that it requires. For GET and HEAD, these are in the table in `crate::routes`.
 //! Every other request requires administration rights.
 
-use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
@@ -29,8 +28,8 @@ pub struct Access {
     pub allow_origins: AllowedOrigins,
     /// Who can connect.
     pub listener: Listener,
-    /// The address of the admin listener, if there is one. It is disclosed only to clients on loopback.
-    pub administration: Option<SocketAddr>,
+    /// The URL of the admin listener, if there is one. It is disclosed only to clients on loopback.
+    pub administration: Option<String>,
 }
 
 /// Who can connect to a listener, and which rights that implies.
@@ -112,8 +111,8 @@ impl Access {
     /// The problem for an admin request to a listener without administration. It says where to send the request, or how to enable
     /// administration.
     fn administration_off(&self) -> Problem {
-        let why = match (self.administration, self.listener) {
-            (Some(address), Listener::Loopback) => format!("send administration requests to http://{address}"),
+        let why = match (&self.administration, self.listener) {
+            (Some(url), Listener::Loopback) => format!("send administration requests to {url}"),
             (Some(_), _) => "send administration requests to the address of --admin-listen".into(),
             (None, _) => "administration is off: start the service with --admin-token-file FILE or --admin-listen ADDRESS".into(),
         };
@@ -252,14 +251,14 @@ mod tests {
 
     #[test]
     fn refusal_names_the_admin_address_only_to_clients_that_can_reach_it() {
-        let refusal = |listener, address: Option<&str>| {
-            let administration = address.map(|address| address.parse().unwrap());
+        let refusal = |listener, url: Option<&str>| {
+            let administration = url.map(Into::into);
             let access = Access { listener, administration, ..Access::default() };
             let uri = "/policy".parse().unwrap();
             format!("{:?}", access.authorize(&Method::GET, &uri, &HeaderMap::new(), SystemTime::UNIX_EPOCH).unwrap_err())
         };
-        assert!(refusal(Listener::Loopback, Some("127.0.0.1:8081")).contains("requests to http://127.0.0.1:8081"));
-        let public = refusal(Listener::Public, Some("10.1.2.3:8081"));
+        assert!(refusal(Listener::Loopback, Some("http://127.0.0.1:8081")).contains("requests to http://127.0.0.1:8081"));
+        let public = refusal(Listener::Public, Some("https://10.1.2.3:8081"));
         assert!(public.contains("--admin-listen") && !public.contains("10.1.2.3"), "{public}");
         for listener in [Listener::Public, Listener::Loopback] {
             let off = refusal(listener, None);

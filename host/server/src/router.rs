@@ -25,7 +25,7 @@ impl Service {
     pub fn routes(self, access: impl Into<SharedAccess>) -> Routes {
         let access = access.into();
         let in_place = Arc::new(HitLane::new(self.clone(), access.clone()));
-        Routes { router: self.router(access), in_place: Some(in_place) }
+        Routes { router: self.router(access), in_place: Some(in_place), tls: None }
     }
 
     /// The router without the hit lane. It answers all requests, but hits in memory are more expensive.

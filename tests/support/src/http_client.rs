@@ -6,6 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
+use crate::certificates::AUTHORITY;
 use crate::soon::soon;
 
 /// The administration token of all services in the tests.
@@ -24,8 +25,14 @@ pub fn http_client_without_pool() -> reqwest::Client {
     client_builder().pool_max_idle_per_host(0).build().unwrap()
 }
 
+/// A builder of clients that trust the [`certificates`](crate::certificates) of the tests. They use HTTP/2 unless told otherwise.
+#[must_use]
+pub fn https_client() -> reqwest::ClientBuilder {
+    client_builder().tls_certs_only([reqwest::Certificate::from_pem(AUTHORITY.as_bytes()).unwrap()])
+}
+
 fn client_builder() -> reqwest::ClientBuilder {
-    // Nothing here is encrypted, but the client needs a TLS provider, which is set once per process.
+    // The client needs a TLS provider even if it encrypts nothing. It is set once per process.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
 }

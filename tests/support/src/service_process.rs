@@ -15,7 +15,7 @@ pub use rustix::process::Signal;
 
 use crate::binary::{binary, binary_path, remove_settings};
 use crate::command::{CommandOutput, finish};
-use crate::http_client::{ADMIN_TOKEN, HttpResponse, http_client, media_path, send};
+use crate::http_client::{ADMIN_TOKEN, HttpResponse, http_client, https_client, media_path, send};
 use crate::latch::Latch;
 use crate::soon::soon;
 
@@ -47,6 +47,7 @@ fn with_open_files(directory: &Path, files: u64, arguments: &[&str]) -> Command 
 /// A running service, killed when it is dropped.
 pub struct Service {
     child: Child,
+    scheme: &'static str,
     address: SocketAddr,
     token_file: PathBuf,
     stdout: Lines<BufReader<ChildStdout>>,
@@ -113,9 +114,13 @@ impl Service {
         let log = child.stderr.take().map_or_else(|| watch::channel(Vec::new()).1, collect);
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = soon(stdout.next_line()).await.unwrap();
-        let address = first.as_deref().and_then(|line| line.strip_prefix("listening on http://"));
-        let address = address.unwrap_or_else(|| panic!("no address in {first:?}, log: {:?}", *log.borrow())).parse().unwrap();
-        Self { child, address, token_file, stdout, log, client: http_client() }
+        let url = first.as_deref().and_then(|line| line.strip_prefix("listening on "));
+        let url = url.unwrap_or_else(|| panic!("no address in {first:?}, log: {:?}", *log.borrow()));
+        let schemes = ["http", "https"].into_iter();
+        let with_scheme = |scheme| Some((scheme, url.strip_prefix(scheme)?.strip_prefix("://")?.parse().unwrap()));
+        let (scheme, address) = schemes.filter_map(with_scheme).next().unwrap();
+        let client = if scheme == "https" { https_client().build().unwrap() } else { http_client() };
+        Self { child, scheme, address, token_file, stdout, log, client }
     }
 
     /// The address of the first listener.
@@ -133,7 +138,13 @@ impl Service {
     /// The address of the administration listener, from the second line of standard output.
     pub async fn admin_address(&mut self) -> SocketAddr {
         let second = soon(self.stdout.next_line()).await.unwrap().unwrap();
-        second.strip_prefix("administration on http://").unwrap_or_else(|| panic!("no address in {second:?}")).parse().unwrap()
+        second
+            .strip_prefix("administration on ")
+            .and_then(|url| url.split_once("://"))
+            .map(|(_, address)| address)
+            .unwrap_or_else(|| panic!("no address in {second:?}"))
+            .parse()
+            .unwrap()
     }
 
     /// A request for a path, with the token if it needs one.
@@ -146,7 +157,7 @@ impl Service {
 
     /// A request for a path without a token.
     pub fn anonymous_request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("http://{}{path}", self.address))
+        self.client.request(method, format!("{}://{}{path}", self.scheme, self.address))
     }
 
     /// A request for the media of a URL.

@@ -1,7 +1,7 @@
 //! Which options a running service can change.
 
 /// The names of the options that `serve` reads again when it reloads, in the order of its help. All others need a restart.
-pub const RELOADABLE: [&str; 33] = [
+pub const RELOADABLE: [&str; 35] = [
     "grace-seconds",
     "shutdown-limit-seconds",
     "signing-key-file",
@@ -9,6 +9,8 @@ pub const RELOADABLE: [&str; 33] = [
     "public",
     "admin-token-file",
     "allow-origin",
+    "tls-cert",
+    "tls-key",
     "retries",
     "allow-address",
     "deny-address",

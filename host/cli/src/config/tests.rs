@@ -45,13 +45,18 @@ const VALUES: &[(&str, [&str; 3])] = &[
     ("spool-dir", ["a", "b", "c"]),
     ("tier", ["s3://bucket/a", "gs://bucket/a", "file:///a"]),
     ("tier-lease-host", ["example.com", "*.example.com,example.org", "example.net"]),
+    ("tls-cert", ["a", "b", "c"]),
+    ("tls-key", ["a", "b", "c"]),
     ("via", ["a", "b", "c"]),
 ];
 
 /// Options that require others.
 const COMPANIONS: &[(&str, &[&str])] = &[
     ("matrix-homeserver", &["--matrix-token-file=token"]),
+    ("admin-tls", &["--tls-cert=cert", "--tls-key=key", "--admin-listen=127.0.0.1:1"]),
     ("matrix-token-file", &["--matrix-homeserver=https://matrix.example.org/"]),
+    ("tls-cert", &["--tls-key=key"]),
+    ("tls-key", &["--tls-cert=cert"]),
 ];
 
 /// Distinct values of an option, if it has enough.

@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::connections::close::{Linger, respond_and_close, stopped};
 use crate::connections::connection::Server;
 use crate::connections::counters::{Connections, OpenConnection};
-use crate::connections::limits::ClientLimits;
+use crate::connections::limits::{ClientLimits, RETRY_AFTER};
 use crate::connections::routes::Routes;
 use crate::problem::Problem;
 
@@ -25,17 +25,14 @@ use crate::problem::Problem;
 /// the cost negligible. While this many refusals are in progress, further connections do wait in the queue.
 pub const MAX_REFUSALS: usize = 64;
 
-/// The `Retry-After` for refused clients, in seconds.
-const RETRY_AFTER: u32 = 1;
-
 /// How long to wait before accepting again when the system is out of resources.
 const OUT_OF_RESOURCES: Duration = Duration::from_millis(200);
 
 /// Serves routes on a listener until `stop` is true or its sender is dropped. Then it stops listening, closes idle connections, and
 /// returns once the others have received their responses. If the future is dropped, all connections are closed immediately.
 ///
-/// Handlers get the address of the client as [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo). HTTP/1.1 and 1.0 are supported.
-/// Connections are counted in `connections`, which several listeners may share; limits are per listener.
+/// Handlers get the address of the client as [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo). HTTP/1.1 and 1.0 are supported, and
+/// HTTP/2 over TLS. Connections are counted in `connections`, which several listeners may share; limits are per listener.
 pub async fn serve_connections(
     listener: TcpListener,
     routes: impl Into<Routes>,
@@ -46,8 +43,8 @@ pub async fn serve_connections(
     let permits = Arc::new(Semaphore::new(limits.max_connections.get().min(Semaphore::MAX_PERMITS)));
     let refusals = || Arc::new(Semaphore::new(MAX_REFUSALS));
     let mut acceptor = Acceptor { listener, refusals: refusals(), out_of_resources: false };
-    let server = Server { routes: routes.into(), limits: Arc::new(limits), stop: stop.clone() };
-    let admission = Admission { server, connections, permits, address_refusals: refusals() };
+    let server = Server { routes: routes.into(), limits: Arc::new(limits), stop: stop.clone(), connections, permits };
+    let admission = Admission { server, address_refusals: refusals() };
     let mut tasks = JoinSet::new();
     loop {
         let (stream, peer, refusal) = tokio::select! {
@@ -69,8 +66,6 @@ pub async fn serve_connections(
 /// Decides which connections are served.
 struct Admission {
     server: Server,
-    connections: Connections,
-    permits: Arc<Semaphore>,
     /// Limits the refusals in progress for addresses with too many connections. Beyond this limit, connections from such addresses are
     /// dropped without a response, so that one address does not delay others.
     address_refusals: Arc<Semaphore>,
@@ -94,19 +89,19 @@ impl Admission {
     }
 
     fn admit(&self, peer: SocketAddr) -> Result<(OpenConnection, OwnedSemaphorePermit), Refusal> {
-        let Ok(permit) = self.permits.clone().try_acquire_owned() else {
-            self.connections.count_refusal();
+        let Ok(permit) = self.server.permits.clone().try_acquire_owned() else {
+            self.server.connections.count_refusal();
             let (code, why) = ("too-many-connections", "there are too many connections");
             return Err(Refusal::Full(Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, why).with_retry_after(RETRY_AFTER)));
         };
         let address_permit = match self.server.limits.max_connections_per_address {
             None => None,
-            Some(limit) => Some(self.connections.address_permit(peer.ip(), limit).ok_or_else(|| {
+            Some(limit) => Some(self.server.connections.address_permit(peer.ip(), limit).ok_or_else(|| {
                 let (code, why) = ("too-many-from-address", "there are too many connections from this address");
                 Refusal::Address(Problem::new(StatusCode::TOO_MANY_REQUESTS, code, why).with_retry_after(RETRY_AFTER))
             })?),
         };
-        Ok((self.connections.open(address_permit), permit))
+        Ok((self.server.connections.open(address_permit), permit))
     }
 }
 
@@ -118,7 +113,11 @@ enum Refusal {
     Address(Problem),
 }
 
+/// Refuses a connection. If it would have to be encrypted first, which is too much work, it is closed without a response.
 async fn refuse(server: Server, stream: TcpStream, problem: Problem, refusal: OwnedSemaphorePermit) {
+    if server.routes.tls.is_some() {
+        return;
+    }
     let mut stop = server.stop;
     respond_and_close(stream, problem, Linger::for_refused(), &mut stop).await;
     drop(refusal);

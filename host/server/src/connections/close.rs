@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use axum::response::IntoResponse;
+use futures::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::connections::client_stream::ClientStream;
 use crate::connections::limits::ClientLimits;
 use crate::problem::Problem;
 use crate::security_headers;
@@ -37,11 +38,20 @@ impl Linger {
 }
 
 /// Sends a response without having read a request, and closes the connection.
-pub(crate) async fn respond_and_close(mut stream: TcpStream, problem: Problem, time: Linger, stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn respond_and_close(
+    mut stream: impl ClientStream,
+    problem: Problem,
+    time: Linger,
+    stop: &mut watch::Receiver<bool>,
+) {
     let response = last_response(problem).await;
     // So few bytes fit in the socket's buffer unless the client has not read earlier responses. In that case, it would not read this one
     // either.
-    if stream.try_write(&response).is_ok_and(|written| written == response.len()) {
+    let sent = async {
+        stream.write_all(&response).await?;
+        stream.flush().await
+    };
+    if matches!(sent.now_or_never(), Some(Ok(()))) {
         linger(&mut stream, time, stop).await;
     }
 }
@@ -62,11 +72,11 @@ async fn last_response(problem: Problem) -> Vec<u8> {
 
 /// Closes a connection so that the client can read the last response. Closing a socket with unread bytes resets the connection, and the
 /// client may lose data that it has not read yet (RFC 9112, section 9.6). Received bytes are therefore discarded for a while.
-pub(crate) async fn linger(stream: &mut TcpStream, time: Linger, stop: &mut watch::Receiver<bool>) {
-    if stream.shutdown().await.is_err() {
-        return;
-    }
+pub(crate) async fn linger(stream: &mut impl ClientStream, time: Linger, stop: &mut watch::Receiver<bool>) {
     let discard = async {
+        if stream.shutdown().await.is_err() {
+            return;
+        }
         let (mut scratch, mut discarded) = (vec![0; 16 << 10], 0);
         while let Ok(Ok(count @ 1..)) = timeout(time.idle, stream.read(&mut scratch)).await {
             discarded += count as u64;
@@ -82,8 +92,13 @@ pub(crate) async fn linger(stream: &mut TcpStream, time: Linger, stop: &mut watc
 }
 
 /// Closes a connection immediately, with a reset, which shows the client that the response is incomplete.
-pub(crate) fn reset(stream: TcpStream) {
-    let set = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+pub(crate) fn reset(stream: impl ClientStream) {
+    reset_when_closed(&stream);
+}
+
+/// Makes the end of a connection a reset.
+pub(crate) fn reset_when_closed(stream: &impl ClientStream) {
+    let set = socket2::SockRef::from(stream.socket()).set_linger(Some(Duration::ZERO));
     set.unwrap_or_else(|error| tracing::debug!("cannot reset a connection: {error}"));
 }
 

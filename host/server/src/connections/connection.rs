@@ -1,36 +1,24 @@
 //! Serves one connection, from its first byte to its last.
 
-use std::convert::Infallible;
-use std::error::Error;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
-use axum::http::{HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
+use axum::http::StatusCode;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
-use tower_service::Service;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 
-use crate::connections::body::{RequestBody, ResponseBody};
-use crate::connections::close::{Linger, linger, reset, respond_and_close, stopped};
-use crate::connections::counters::{Ending, OpenConnection};
+use crate::connections::close::{Linger, respond_and_close, stopped};
+use crate::connections::counters::{Connections, Ending, OpenConnection};
 use crate::connections::exchange::Exchanges;
 use crate::connections::guarded_stream::GuardedStream;
 use crate::connections::lane_stream::LaneStream;
 use crate::connections::limits::ClientLimits;
 use crate::connections::routes::Routes;
+use crate::connections::tls::{SharedTls, begins_handshake, is_http2};
 use crate::problem::Problem;
-
-/// The maximum size of each of hyper's buffers, in bytes, unless heads may be larger.
-const BUFFER: usize = 64 << 10;
 
 /// The maximum number of unsent bytes in the kernel's buffer. It bounds the memory that a client can occupy by reading nothing, and the
 /// granularity with which the progress of a slow client is visible: the buffer becomes writable again when half of it has been sent,
@@ -43,81 +31,62 @@ pub(crate) struct Server {
     pub routes: Routes,
     pub limits: Arc<ClientLimits>,
     pub stop: watch::Receiver<bool>,
+    pub connections: Connections,
+    /// Permits for connections, and for requests on an HTTP/2 connection beyond one at a time.
+    pub permits: Arc<Semaphore>,
 }
 
 impl Server {
     /// Serves a connection to its end.
-    pub async fn serve(self, stream: TcpStream, peer: SocketAddr, mut open: OpenConnection) {
-        let Self { routes: Routes { router, in_place }, limits, mut stop } = self;
-        set_options(&stream, &limits);
-        let exchanges = Exchanges::default();
-        let guarded = GuardedStream::new(stream, limits.clone(), exchanges.clone());
-        let io = TokioIo::new(LaneStream::new(guarded, in_place, exchanges.clone(), limits.max_header_bytes));
-        let handler = RequestHandler { router, peer, limits: limits.clone(), exchanges: exchanges.clone() };
-        let mut connection = http1::Builder::new()
-            .max_header_size(limits.max_header_bytes)
-            .max_buf_size(BUFFER.max(limits.max_header_bytes))
-            .serve_connection(io, handler);
-        let mut stopping = false;
-        let served = loop {
-            tokio::select! {
-                biased;
-                served = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break served,
-                () = stopped(&mut stop), if !stopping => {
-                    // An idle connection ends immediately. Any other ends after its current response.
-                    stopping = true;
-                    exchanges.stop();
-                    // hyper considers the connection idle while a request is answered in place or while its head is arriving.
-                    if !exchanges.is_in_place() && !exchanges.has_part_of_first() {
-                        Pin::new(&mut connection).graceful_shutdown();
-                    }
-                }
-            }
+    pub async fn serve(mut self, stream: TcpStream, peer: SocketAddr, mut open: OpenConnection) {
+        set_options(&stream, &self.limits);
+        let Some(tls) = self.routes.tls.clone() else {
+            let (exchanges, in_place) = (Exchanges::default(), self.routes.in_place.clone());
+            let guarded = GuardedStream::new(stream, self.limits.clone(), exchanges.clone());
+            let stream = LaneStream::new(guarded, in_place, exchanges.clone(), self.limits.max_header_bytes);
+            return self.serve_http1(stream, exchanges, peer, open).await;
         };
-        let mut io = connection.into_parts().io.into_inner().into_inner();
-        // If hyper could not parse a request, it has already sent a response.
-        let refused = io.refused.take().filter(|_| served.as_ref().is_err_and(|error| !error.is_parse()));
-        open.ending = match (io.timed_out, &served) {
-            (Some(ending), _) => ending,
-            (None, _) if refused.is_some() => Ending::Invalid,
-            (None, _) if exchanges.had_slow_body() => Ending::SlowBody,
-            // If hyper gets an error instead of a request, it treats the error as the end of the connection.
-            (None, Ok(())) if io.is_broken => Ending::Broken,
-            (None, Ok(())) => Ending::Finished,
-            (None, Err(error)) if error.is_parse() => Ending::Invalid,
-            (None, Err(_)) => Ending::Broken,
-        };
-        tracing::debug!("a connection from {peer} ended: {}{}", open.ending.name(), causes(served.err()));
-        let (has_partial_request, at_end) = (io.has_partial_request(), io.at_end);
-        let mut stream = io.into_inner();
-        if let Some(refused) = refused.filter(|_| open.ending == Ending::Invalid) {
-            return respond_and_close(stream, refused.reason.into(), Linger::for_client(&limits), &mut stop).await;
-        }
-        match open.ending {
-            Ending::SlowHeader if has_partial_request => {
-                let why = format!("the head of the request took longer than {} s", limits.header_timeout.as_secs());
-                let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, "slow-header", why);
-                respond_and_close(stream, problem, Linger::for_client(&limits), &mut stop).await;
+        match self.handshake(&tls, stream).await {
+            Ok(stream) if is_http2(&stream) => self.serve_http2(stream, peer, open).await,
+            Ok(stream) => {
+                let exchanges = Exchanges::default();
+                let stream = GuardedStream::new(stream, self.limits.clone(), exchanges.clone());
+                self.serve_http1(stream, exchanges, peer, open).await;
             }
-            Ending::Finished | Ending::Invalid | Ending::SlowBody if !at_end => {
-                linger(&mut stream, Linger::for_client(&limits), &mut stop).await;
+            Err(ending) => {
+                tracing::debug!("a connection from {peer} ended before it was encrypted: {}", ending.name());
+                open.ending = ending;
             }
-            // The kernel need not keep data that the client has not read, and the client should notice that the response is incomplete.
-            Ending::SlowReader => reset(stream),
-            _ => {}
         }
     }
-}
 
-/// The causes of an error, for the log. Empty if there is no error.
-fn causes(error: Option<hyper::Error>) -> String {
-    let mut causes = Vec::new();
-    let mut next = error.as_ref().map(|error| error as &dyn Error);
-    while let Some(error) = next {
-        causes.push(error.to_string());
-        next = error.source();
+    /// Encrypts a connection, which may take as long as the head of a request. Fails if the connection has ended.
+    async fn handshake(&mut self, tls: &SharedTls, stream: TcpStream) -> Result<TlsStream<TcpStream>, Ending> {
+        let handshake = async {
+            if !begins_handshake(&stream).await? {
+                return Ok(Err(stream));
+            }
+            tls.accept(stream).await.map(Ok)
+        };
+        let outcome = tokio::select! {
+            outcome = timeout(self.limits.header_timeout, handshake) => outcome,
+            () = stopped(&mut self.stop) => return Err(Ending::CutOff),
+        };
+        match outcome {
+            Ok(Ok(Ok(stream))) => Ok(stream),
+            Ok(Ok(Err(stream))) => {
+                let why = "this port serves HTTPS, and the request is not encrypted: use https:// instead of http://";
+                let problem = Problem::new(StatusCode::BAD_REQUEST, "not-encrypted", why);
+                respond_and_close(stream, problem, Linger::for_client(&self.limits), &mut self.stop).await;
+                Err(Ending::TlsHandshake)
+            }
+            Ok(Err(error)) => {
+                tracing::debug!("a TLS handshake failed: {error}");
+                Err(Ending::TlsHandshake)
+            }
+            Err(_) => Err(Ending::SlowHeader),
+        }
     }
-    causes.iter().map(|cause| format!(": {cause}")).collect()
 }
 
 fn set_options(stream: &TcpStream, limits: &ClientLimits) {
@@ -129,37 +98,4 @@ fn set_options(stream: &TcpStream, limits: &ClientLimits) {
         socket.set_tcp_user_timeout(Some(limits.patience * 2))
     };
     set().unwrap_or_else(|error: io::Error| tracing::debug!("cannot set a socket option: {error}"));
-}
-
-/// Passes requests to the router.
-struct RequestHandler {
-    router: Router,
-    peer: SocketAddr,
-    limits: Arc<ClientLimits>,
-    exchanges: Exchanges,
-}
-
-impl hyper::service::Service<Request<Incoming>> for RequestHandler {
-    type Response = Response<ResponseBody>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let exchange = self.exchanges.begin();
-        let (mut parts, body) = request.into_parts();
-        // Only the code that decodes a chunked body can tell where the body ends, and a length in addition to chunked encoding is a reason
-        // to distrust the bytes after it (RFC 9112, section 6.3).
-        let is_chunked = parts.headers.contains_key(header::TRANSFER_ENCODING);
-        parts.extensions.insert(ConnectInfo(self.peer));
-        let (body, completion) = RequestBody::new(body, &self.limits, self.exchanges.clone());
-        let response = self.router.clone().call(Request::from_parts(parts, Body::new(body)));
-        Box::pin(async move {
-            let mut response = response.await?;
-            if is_chunked || !completion.is_complete() {
-                // The rest of the body would have to be read before the next request, and the client should stop sending it.
-                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok(response.map(|body| ResponseBody::new(body, exchange)))
-        })
-    }
 }

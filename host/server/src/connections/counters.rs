@@ -36,6 +36,8 @@ pub enum Ending {
     SlowReader,
     /// The client did not send HTTP, or the head of a request was too large.
     Invalid,
+    /// The client did not complete a TLS handshake, or did not begin one where it had to.
+    TlsHandshake,
     /// The client disconnected in the middle of a request or response, or the body of a response failed.
     Broken,
     /// The service stopped before the connection ended.
@@ -44,8 +46,17 @@ pub enum Ending {
 
 impl Ending {
     /// All endings.
-    pub const ALL: [Self; 8] =
-        [Self::Finished, Self::Idle, Self::SlowHeader, Self::SlowBody, Self::SlowReader, Self::Invalid, Self::Broken, Self::CutOff];
+    pub const ALL: [Self; 9] = [
+        Self::Finished,
+        Self::Idle,
+        Self::SlowHeader,
+        Self::SlowBody,
+        Self::SlowReader,
+        Self::Invalid,
+        Self::TlsHandshake,
+        Self::Broken,
+        Self::CutOff,
+    ];
 
     /// The name in metrics, in lower case and with underscores.
     #[must_use]
@@ -57,6 +68,7 @@ impl Ending {
             Self::SlowBody => "slow_body",
             Self::SlowReader => "slow_reader",
             Self::Invalid => "invalid",
+            Self::TlsHandshake => "tls_handshake",
             Self::Broken => "broken",
             Self::CutOff => "cut_off",
         }
@@ -70,7 +82,7 @@ pub struct ConnectionStats {
     pub open: u64,
     /// Connections that were served, or are being served.
     pub accepted: u64,
-    /// Connections that were refused because there were too many.
+    /// Connections, and concurrent HTTP/2 requests, that were refused because there were too many.
     pub refused: u64,
     /// Connections that were refused because there were too many from the same address.
     pub refused_by_address: u64,
@@ -100,7 +112,7 @@ impl Connections {
         OpenConnection { connections: self.clone(), ending: Ending::CutOff, _permit: permit }
     }
 
-    /// Counts a refused connection.
+    /// Counts a refused connection, or a refused request on one.
     pub(crate) fn count_refusal(&self) {
         add(&self.0.refused);
     }
@@ -197,7 +209,7 @@ mod tests {
             connections.open(None).ending = ending;
         }
         let stats = connections.stats();
-        assert_eq!((stats.accepted, stats.open), (8, 0));
+        assert_eq!((stats.accepted, stats.open), (9, 0));
         assert_eq!(stats.ended.map(|(ending, count)| (ending.name(), count)), Ending::ALL.map(|ending| (ending.name(), 1)));
     }
 }

@@ -1,4 +1,4 @@
-//! A socket that times out if the client is too slow, and that ends before a request that hyper would misinterpret.
+//! A connection that times out if the client is too slow, and that ends before a request that hyper would misinterpret.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,18 +13,19 @@ use tokio::time::Instant;
 use crate::connections::counters::Ending;
 use crate::connections::exchange::Exchanges;
 use crate::connections::limits::ClientLimits;
-use crate::connections::min_rate::MinRate;
+use crate::connections::min_rate::TooSlow;
 use crate::connections::timer::Timer;
+use crate::connections::write_guard::WriteGuard;
 
-/// A socket and its timeouts. At most one runs at a time: one while response bytes wait for the client to read them, the other while a
+/// A connection, encrypted or not, and its timeouts. At most one runs at a time: one while response bytes wait for the client to read them, the other while a
 /// request is awaited. Neither runs while a request is being handled, however long that takes. The body of a request has a separate
 /// timeout, because only the reader of the body knows when it needs more bytes.
-pub(crate) struct GuardedStream {
-    stream: TcpStream,
+pub(crate) struct GuardedStream<S = TcpStream> {
+    stream: S,
     limits: Arc<ClientLimits>,
     exchanges: Exchanges,
     timer: Timer,
-    min_rate: MinRate,
+    writes: WriteGuard,
     awaited: Option<AwaitedRequest>,
     /// Whether the client has closed its side.
     pub at_end: bool,
@@ -46,15 +47,15 @@ struct AwaitedRequest {
     begun: bool,
 }
 
-impl GuardedStream {
-    pub fn new(stream: TcpStream, limits: Arc<ClientLimits>, exchanges: Exchanges) -> Self {
-        let min_rate = MinRate::new(&limits);
+impl<S> GuardedStream<S> {
+    pub fn new(stream: S, limits: Arc<ClientLimits>, exchanges: Exchanges) -> Self {
+        let writes = WriteGuard::new(&limits);
         Self {
             stream,
             limits,
             exchanges,
             timer: Timer::default(),
-            min_rate,
+            writes,
             awaited: None,
             at_end: false,
             timed_out: None,
@@ -69,8 +70,8 @@ impl GuardedStream {
         self.awaited.as_ref().is_some_and(|awaited| awaited.begun)
     }
 
-    /// The socket.
-    pub fn into_inner(self) -> TcpStream {
+    /// The connection.
+    pub fn into_inner(self) -> S {
         self.stream
     }
 
@@ -98,7 +99,7 @@ impl GuardedStream {
     /// Checks the deadline of the awaited request when nothing can be received. Fails if the deadline has passed; otherwise the task is
     /// woken when it passes.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.min_rate.is_waiting() {
+        if self.writes.is_waiting() {
             // The client has to read the previous response first.
             self.awaited = None;
             return Ok(());
@@ -119,7 +120,7 @@ impl GuardedStream {
     /// Fails if the next request to be answered is a refused one.
     fn check_refused(&self) -> io::Result<()> {
         match &self.refused {
-            Some(refused) if !self.min_rate.is_waiting() && self.exchanges.awaited() == Some(refused.number) => {
+            Some(refused) if !self.writes.is_waiting() && self.exchanges.awaited() == Some(refused.number) => {
                 Err(io::ErrorKind::InvalidData.into())
             }
             _ => Ok(()),
@@ -128,19 +129,24 @@ impl GuardedStream {
 
     /// Handles the outcome of a write. While the client reads nothing, fails as soon as the client is too slow.
     fn written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        match &written {
-            Poll::Ready(Ok(bytes)) => self.min_rate.transferred(*bytes as u64, Instant::now()),
-            Poll::Ready(Err(_)) => self.is_broken = true,
-            Poll::Pending => {
-                ready!(self.min_rate.poll_too_slow(&mut self.timer, cx));
-                return Poll::Ready(Err(self.time_out(Ending::SlowReader)));
-            }
+        self.is_broken |= matches!(written, Poll::Ready(Err(_)));
+        match self.writes.written(&written, &mut self.timer, cx) {
+            Ok(()) => written,
+            Err(TooSlow) => Poll::Ready(Err(self.time_out(Ending::SlowReader))),
         }
-        written
+    }
+
+    /// Handles the outcome of a flush in the same way.
+    fn flushed(&mut self, cx: &mut Context<'_>, flushed: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        self.is_broken |= matches!(flushed, Poll::Ready(Err(_)));
+        match self.writes.flushed(&flushed, &mut self.timer, cx) {
+            Ok(()) => flushed,
+            Err(TooSlow) => Poll::Ready(Err(self.time_out(Ending::SlowReader))),
+        }
     }
 }
 
-impl AsyncRead for GuardedStream {
+impl<S: AsyncRead + Unpin> AsyncRead for GuardedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         if self.refused.is_none() {
@@ -172,7 +178,7 @@ impl AsyncRead for GuardedStream {
     }
 }
 
-impl AsyncWrite for GuardedStream {
+impl<S: AsyncWrite + Unpin> AsyncWrite for GuardedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.written(cx, written)
@@ -188,7 +194,8 @@ impl AsyncWrite for GuardedStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        ready!(self.flushed(cx, flushed))?;
         // The response may be complete now. The next request is awaited from here on, and only its deadline would wake the task.
         Poll::Ready(self.check_refused().and_then(|()| self.poll_deadline(cx)))
     }

@@ -42,10 +42,11 @@ impl LaneStream {
         });
         Self { stream, lane }
     }
+}
 
-    /// The connection.
-    pub fn into_inner(self) -> GuardedStream {
-        self.stream
+impl From<LaneStream> for GuardedStream {
+    fn from(LaneStream { stream, .. }: LaneStream) -> Self {
+        stream
     }
 }
 

@@ -3,6 +3,9 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+/// The `Retry-After` for refused clients, in seconds.
+pub(crate) const RETRY_AFTER: u32 = 1;
+
 /// Limits on the resources that clients may use. The defaults are those of `media-cache serve`.
 #[derive(Clone, Debug)]
 pub struct ClientLimits {

@@ -3,21 +3,30 @@
 
 mod accept;
 pub(crate) mod body;
+mod client_stream;
 mod close;
 mod connection;
 pub(crate) mod counters;
 mod exchange;
 pub(crate) mod file_body;
 mod guarded_stream;
+mod http1;
+mod http2;
 pub(crate) mod in_place;
 mod lane_stream;
 mod limits;
 mod min_rate;
 mod routes;
 mod sending;
+mod stream_body;
+mod stream_progress;
+mod streams;
 mod timer;
+mod tls;
+mod write_guard;
 
 pub use accept::{MAX_REFUSALS, serve_connections};
 pub use counters::{ConnectionStats, Connections, Ending};
 pub use limits::ClientLimits;
 pub use routes::Routes;
+pub use tls::SharedTls;

@@ -21,7 +21,7 @@ impl Collector for ConnectionMetrics {
             stats.accepted,
         )?;
         let refused = [("limit", stats.refused), ("limit-per-address", stats.refused_by_address)];
-        let help = "Connections that were refused because there were too many, in total or from the same address";
+        let help = "Connections, and concurrent HTTP/2 requests, that were refused because there were too many, in total or from the same address";
         encoder.counters("connections_refused", help, "reason", &refused)?;
         let ended = stats.ended.map(|(ending, count)| (ending.name(), count));
         encoder.counters("connections_ended", "Connections that have ended, by how they ended", "ending", &ended)

@@ -1,0 +1,64 @@
+//! TLS for a listener.
+
+use std::io;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::ServerConfig;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// HTTP/2, as it is named in a handshake (RFC 9113, section 3.1).
+const HTTP2: &[u8] = b"h2";
+
+/// HTTP/1.1, as it is named in a handshake (RFC 7301, section 6).
+const HTTP1: &[u8] = b"http/1.1";
+
+/// The maximum number of bytes in the buffer of a connection below encryption. With a larger one, the progress of a client that reads
+/// slowly would be visible too late.
+const BUFFER: usize = 32 << 10;
+
+/// The first byte of a handshake (RFC 8446, section 5.1).
+const HANDSHAKE: u8 = 22;
+
+/// The certificate of a listener and the parameters of its TLS, which can be replaced. Clones share them. A new certificate applies to new
+/// connections; those that are open keep the one with which they began.
+#[derive(Clone)]
+pub struct SharedTls(Arc<RwLock<Arc<ServerConfig>>>);
+
+impl From<ServerConfig> for SharedTls {
+    fn from(config: ServerConfig) -> Self {
+        Self(Arc::new(RwLock::new(with_protocols(config))))
+    }
+}
+
+impl SharedTls {
+    /// Uses `config` for all connections from now on.
+    pub fn replace(&self, config: ServerConfig) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = with_protocols(config);
+    }
+
+    /// Encrypts a connection.
+    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        let config = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        TlsAcceptor::from(config).accept_with(stream, |connection| connection.set_buffer_limit(Some(BUFFER))).await
+    }
+}
+
+/// The service knows which protocols it supports.
+fn with_protocols(mut config: ServerConfig) -> Arc<ServerConfig> {
+    config.alpn_protocols = vec![HTTP2.into(), HTTP1.into()];
+    Arc::new(config)
+}
+
+/// Whether the client has chosen HTTP/2.
+pub(crate) fn is_http2(stream: &TlsStream<TcpStream>) -> bool {
+    stream.get_ref().1.alpn_protocol() == Some(HTTP2)
+}
+
+/// Waits for the first byte of a connection, and returns whether it can be that of a handshake.
+pub(crate) async fn begins_handshake(stream: &TcpStream) -> io::Result<bool> {
+    let mut first = [0];
+    let count = stream.peek(&mut first).await?;
+    Ok(count == 0 || first == [HANDSHAKE])
+}
