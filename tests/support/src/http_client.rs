@@ -26,7 +26,6 @@ pub fn http_client_without_pool() -> reqwest::Client {
 }
 
 /// A builder of clients that trust the [`certificates`](crate::certificates) of the tests. They use HTTP/2 unless told otherwise.
-#[must_use]
 pub fn https_client() -> reqwest::ClientBuilder {
     client_builder().tls_certs_only([reqwest::Certificate::from_pem(AUTHORITY.as_bytes()).unwrap()])
 }
