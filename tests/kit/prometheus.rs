@@ -1,6 +1,7 @@
 //! The documented queries, the dashboard and the alerts, run by a real Prometheus: every query matches series of the service, and every
 //! alert fires for its own incident and for no other.
 
+use media_cache_test_support::certificates::{FIRST, serve_tls};
 use media_cache_test_support::command::CommandOutput;
 use media_cache_test_support::http_origin::{ClosedPort, HttpOrigin, Page};
 use media_cache_test_support::images::png;
@@ -22,7 +23,7 @@ const SAMPLES: u32 = 120;
 type Change = (&'static str, &'static str, f64, f64);
 
 /// Incidents: the only alert that fires, and the series that differ from normal operation.
-const INCIDENTS: [(&str, &[Change]); 20] = [
+const INCIDENTS: [(&str, &[Change]); 21] = [
     ("MediaCacheNotReady", &[("media_cache_ready", "", 0.0, 0.0)]),
     ("MediaCacheNotReady", &[("up", "", 0.0, 0.0), ("media_cache_", "", f64::NAN, 0.0), ("process_", "", f64::NAN, 0.0)]),
     ("MediaCacheDegraded", &[("media_cache_health", "state=\"degraded\"", 1.0, 0.0)]),
@@ -46,6 +47,7 @@ const INCIDENTS: [(&str, &[Change]); 20] = [
     ),
     ("MediaCacheDownloadsRejected", &[("media_cache_wait_queue_rejections_total", "", 0.0, 1.0)]),
     ("MediaCacheConnectionsRefused", &[("media_cache_connections_refused_total", "reason=\"limit\"", 0.0, 1.0)]),
+    ("MediaCacheCertificateExpires", &[("media_cache_tls_certificate_expiry_seconds", "", 86400.0, 0.0)]),
     ("MediaCacheTierUnavailable", &[("media_cache_tier_available", "operation=\"write\"", 0.0, 0.0)]),
     ("MediaCacheRestarts", &[("process_start_time_seconds", "", 0.0, 60.0)]),
     (
@@ -87,7 +89,7 @@ fn queries() -> Vec<String> {
 async fn scraped() -> Vec<Series> {
     let (origin, dir, closed) = (HttpOrigin::start().await, ServiceDirectory::create(), ClosedPort::reserve());
     let tier = tempfile::tempdir().unwrap();
-    let service = dir.serve_with(&["--tier", &format!("file://{}", tier.path().display())]).await;
+    let service = serve_tls(&dir, FIRST, &["--tier", &format!("file://{}", tier.path().display())]).await;
     let url = origin.serves("/a.png", "image/png", png(1));
     service.media(&url).await.is("miss");
     service.media(&url).await.is("hit");

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use http::Method;
+use media_cache_test_support::certificates::{FIRST, serve_tls};
 use media_cache_test_support::fed_origin::FedOrigin;
 use media_cache_test_support::http_client::{media_path, send};
 use media_cache_test_support::http_origin::{ClosedPort, HttpOrigin};
@@ -278,7 +279,7 @@ fn table(scrape: &Scrape) -> String {
 async fn every_metric_is_documented_with_its_type_labels_and_help() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let tier = tempfile::tempdir().unwrap();
-    let service = dir.serve_with(&["--tier", &format!("file://{}", tier.path().display())]).await;
+    let service = serve_tls(&dir, FIRST, &["--tier", &format!("file://{}", tier.path().display())]).await;
     service.media(&origin.serves("/a.gif", "image/gif", gif(&[10, 10]))).await.is("miss");
     let table = table(&Scrape::of(&service).await);
     let documented = workspace_file("docs/metrics.md");

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use http::Method;
 use media_cache_test_support::certificates::{EXPIRED, FIRST, Identity, SECOND, serve_tls};
 use media_cache_test_support::command::CommandOutput;
+use media_cache_test_support::http_client::{ADMIN_TOKEN, http_client, send};
 use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::service_process::Signal;
 use media_cache_test_support::soon::soon;
@@ -54,15 +55,21 @@ async fn missing_file_is_an_error() {
 }
 
 #[tokio::test]
-async fn expired_certificate_and_key_that_others_can_read_are_logged() {
+async fn expired_certificate_and_key_that_others_can_read_are_reported() {
     let dir = ServiceDirectory::create();
-    let service = serve_tls(&dir, FIRST, &[]).await;
+    let mut service = serve_tls(&dir, FIRST, &["--admin-listen", "127.0.0.1:0"]).await;
     service.wait_for_log("certificate.pem is valid until Mon, 01 Jan 2120 00:00:00 GMT").await;
     EXPIRED.write(&dir.path("certificate.pem"), &dir.path("key.pem"));
     std::fs::set_permissions(dir.path("key.pem"), std::fs::Permissions::from_mode(0o644)).unwrap();
     service.signal(Signal::HUP);
     service.wait_for_log("certificate.pem expired on Fri, 01 Jan 2021 00:00:00 GMT, so clients refuse it").await;
     service.wait_for_log("key.pem is readable by users other than its owner (mode 644)").await;
+    service.wait_for_log("reloaded the configuration, keys and tokens").await;
+    // Not over HTTPS, which clients refuse now.
+    let request = http_client().get(format!("http://{}/metrics", service.admin_address().await));
+    let metrics = send(request.bearer_auth(ADMIN_TOKEN)).await;
+    let expiry = "media_cache_tls_certificate_expiry_seconds 1609459200.0\n";
+    assert!(String::from_utf8_lossy(&metrics.body).contains(expiry), "{metrics:?}");
     service.stop().await;
 }
 

@@ -10,8 +10,7 @@ use anyhow::Context;
 use media_cache::{Downloader, Spool};
 use media_cache_http_downloader::{ConcurrencyLimiter, OriginConnections};
 use media_cache_server::logs::SharedRequestLog;
-use media_cache_server::{Access, SharedAccess};
-use rustls::ServerConfig;
+use media_cache_server::{Access, Certificate, SharedAccess};
 use tokio::sync::{Notify, watch};
 use tokio::task::spawn_blocking;
 
@@ -63,7 +62,7 @@ pub struct ReloadableParts {
 struct Replacements {
     main: Access,
     admin: Option<Access>,
-    tls: Option<ServerConfig>,
+    tls: Option<Certificate>,
     downloader: Arc<dyn Downloader>,
     logging: Logging,
     times: ShutdownTimes,
@@ -76,7 +75,7 @@ impl ReloadableParts {
         let admin_listen = self.admin_listen.as_ref().map(|(address, _)| address);
         let (mut main, admin) = listeners.access_at(&self.listen, admin_listen)?;
         main.administration = self.admin_listen.as_ref().map(|(_, url)| url.clone());
-        let tls = tls.config()?;
+        let tls = tls.certificate()?;
         anyhow::ensure!(
             tls.is_some() == self.tls.main.is_some(),
             "--tls-cert and --tls-key cannot be added or removed without a restart"

@@ -231,6 +231,9 @@ impl Serve {
         metrics.watch_queue(limiter.clone());
         metrics.watch_origin_connections(origin_connections.clone());
         metrics.watch_log(log.writer.clone());
+        if let Some(tls) = &tls.main {
+            metrics.watch_certificate(tls.clone());
+        }
         let reported_tier = tier.as_ref().map(ServiceTier::report);
         if let Some(tier) = &reported_tier {
             metrics.watch_tier(tier.clone());
@@ -423,7 +426,7 @@ impl Serve {
         let tier = self.tier.open().err();
         let shadows =
             engine().ok().and_then(|engine| self.shadows.problem(engine.policies(), self.storage.policy == PolicyOption::Auto));
-        let tls = self.tls.config().err();
+        let tls = self.tls.certificate().err();
         let cache = self.try_out(files.as_ref().map_or(0, |files| files.entries)).await.err();
         let mut problems = self.listeners.problems(&self.listen).await;
         problems.extend([directory, disk_space, trace, files.err(), converter, tls, tier, shadows, cache].into_iter().flatten());

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use clap::Args;
 use media_cache::{Pipes, read_small_file};
-use media_cache_server::SharedTls;
+use media_cache_server::{Certificate, SharedTls};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
@@ -51,16 +51,16 @@ impl TlsOptions {
     /// # Errors
     /// Returns an error with a message for the user.
     pub fn listeners(&self) -> anyhow::Result<ListenerTls> {
-        let main = self.config()?.map(SharedTls::from);
+        let main = self.certificate()?.map(SharedTls::from);
         let admin = main.clone().filter(|_| self.admin_tls);
         Ok(ListenerTls { main, admin })
     }
 
-    /// The certificate and the parameters of TLS, if there is a certificate. Reads the files, and logs until when the certificate is valid.
+    /// The certificate with the parameters of TLS, if there is one. Reads the files, and logs until when the certificate is valid.
     ///
     /// # Errors
     /// Returns an error with a message for the user.
-    pub fn config(&self) -> anyhow::Result<Option<ServerConfig>> {
+    pub fn certificate(&self) -> anyhow::Result<Option<Certificate>> {
         let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) else { return Ok(None) };
         let provider = Arc::new(default_provider());
         let chain = certificates(cert)?;
@@ -69,18 +69,19 @@ impl TlsOptions {
         let config = config.with_no_client_auth().with_single_cert(chain, private_key(key)?);
         let mut config = config.map_err(|error| unusable(error, cert, key))?;
         config.ticketer = Ticketer::new().context("cannot create keys for TLS session tickets")?;
-        if let Some(validity) = leaf.and_then(|leaf| Validity::of(leaf, provider)) {
+        let validity = leaf.and_then(|leaf| Validity::of(leaf, provider));
+        if let Some(validity) = &validity {
             validity.log(cert, SystemTime::now());
         }
-        Ok(Some(config))
+        Ok(Some(Certificate { config, not_after: validity.map(|validity| validity.not_after) }))
     }
 }
 
 impl ListenerTls {
     /// Replaces the certificate for new connections.
-    pub fn replace(&self, config: ServerConfig) {
+    pub fn replace(&self, certificate: Certificate) {
         if let Some(main) = &self.main {
-            main.replace(config);
+            main.replace(certificate);
         }
     }
 }

@@ -43,7 +43,9 @@ mod version;
 
 pub use access::{Access, Listener};
 pub use admin_tokens::AdminTokens;
-pub use connections::{ClientLimits, ConnectionStats, Connections, Ending, MAX_REFUSALS, Routes, SharedTls, serve_connections};
+pub use connections::{
+    Certificate, ClientLimits, ConnectionStats, Connections, Ending, MAX_REFUSALS, Routes, SharedTls, serve_connections,
+};
 pub use cors::{AllowedOrigin, AllowedOrigins, InvalidOrigin};
 pub use handlers::{
     BUILT_IN, MAX_COMPONENT_BYTES, MAX_POLICY_BYTES, entry_document, policies_document, policy_document, refreshed_document,

@@ -1,4 +1,4 @@
-//! Times in documents.
+//! Times in documents and metrics.
 
 use std::time::{Duration, SystemTime};
 

@@ -35,7 +35,7 @@ use crate::connections::min_rate::TooSlow;
 use crate::connections::stream_body::StreamBody;
 use crate::connections::streams::{StreamExecutor, Streams, current_progress};
 use crate::connections::timer::Timer;
-use crate::connections::write_guard::WriteGuard;
+use crate::connections::write_guard::{WriteGuard, timed_out};
 use crate::problem::Problem;
 use crate::security_headers;
 
@@ -202,7 +202,10 @@ impl<S: ClientStream> Http2Stream<S> {
 
 impl<S: ClientStream> AsyncRead for Http2Stream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            Poll::Ready(Err(error)) if timed_out(&error) => Poll::Ready(Err(self.too_slow())),
+            read => read,
+        }
     }
 }
 

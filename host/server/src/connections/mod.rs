@@ -22,11 +22,11 @@ mod stream_body;
 mod stream_progress;
 mod streams;
 mod timer;
-mod tls;
+pub(crate) mod tls;
 mod write_guard;
 
 pub use accept::{MAX_REFUSALS, serve_connections};
 pub use counters::{ConnectionStats, Connections, Ending};
 pub use limits::ClientLimits;
 pub use routes::Routes;
-pub use tls::SharedTls;
+pub use tls::{Certificate, SharedTls};

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
@@ -21,34 +22,55 @@ const BUFFER: usize = 32 << 10;
 /// The first byte of a handshake (RFC 8446, section 5.1).
 const HANDSHAKE: u8 = 22;
 
-/// The certificate of a listener and the parameters of its TLS, which can be replaced. Clones share them. A new certificate applies to new
-/// connections; those that are open keep the one with which they began.
-#[derive(Clone)]
-pub struct SharedTls(Arc<RwLock<Arc<ServerConfig>>>);
+/// The certificate of a listener, with the parameters of its TLS.
+pub struct Certificate {
+    /// The parameters, with the certificate and its key. The protocols that they offer to clients are replaced by those that the service
+    /// supports.
+    pub config: ServerConfig,
+    /// When the certificate expires, for the metrics. `None` if that is not known.
+    pub not_after: Option<SystemTime>,
+}
 
-impl From<ServerConfig> for SharedTls {
-    fn from(config: ServerConfig) -> Self {
-        Self(Arc::new(RwLock::new(with_protocols(config))))
+/// The certificate of a listener, which can be replaced. Clones share it. A new certificate applies to new connections; those that are open
+/// keep the one with which they began.
+#[derive(Clone)]
+pub struct SharedTls(Arc<RwLock<Current>>);
+
+struct Current {
+    config: Arc<ServerConfig>,
+    not_after: Option<SystemTime>,
+}
+
+impl From<Certificate> for Current {
+    fn from(Certificate { mut config, not_after }: Certificate) -> Self {
+        config.alpn_protocols = vec![HTTP2.into(), HTTP1.into()];
+        Self { config: Arc::new(config), not_after }
+    }
+}
+
+impl From<Certificate> for SharedTls {
+    fn from(certificate: Certificate) -> Self {
+        Self(Arc::new(RwLock::new(certificate.into())))
     }
 }
 
 impl SharedTls {
-    /// Uses `config` for all connections from now on.
-    pub fn replace(&self, config: ServerConfig) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = with_protocols(config);
+    /// Uses `certificate` for all connections from now on.
+    pub fn replace(&self, certificate: Certificate) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = certificate.into();
+    }
+
+    /// When the certificate expires, if that is known.
+    #[must_use]
+    pub fn not_after(&self) -> Option<SystemTime> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).not_after
     }
 
     /// Encrypts a connection.
     pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        let config = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let config = self.0.read().unwrap_or_else(PoisonError::into_inner).config.clone();
         TlsAcceptor::from(config).accept_with(stream, |connection| connection.set_buffer_limit(Some(BUFFER))).await
     }
-}
-
-/// The service knows which protocols it supports.
-fn with_protocols(mut config: ServerConfig) -> Arc<ServerConfig> {
-    config.alpn_protocols = vec![HTTP2.into(), HTTP1.into()];
-    Arc::new(config)
 }
 
 /// Whether the client has chosen HTTP/2.

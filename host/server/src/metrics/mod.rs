@@ -8,6 +8,7 @@
 //! class.
 
 mod cache;
+mod certificate;
 mod connections;
 mod downloads;
 mod driver;

@@ -11,9 +11,11 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::connections::counters::Connections;
+use crate::connections::tls::SharedTls;
 use crate::health_document::state;
 use crate::logs::LossyWriter;
 use crate::metrics::cache::CacheMetrics;
+use crate::metrics::certificate::CertificateMetrics;
 use crate::metrics::connections::ConnectionMetrics;
 use crate::metrics::downloads::Downloads;
 use crate::metrics::driver::DriverMetrics;
@@ -133,6 +135,11 @@ impl Metrics {
     pub fn watch_origin_connections(&self, connections: OriginConnections) {
         let collector = Box::new(OriginConnectionMetrics(connections));
         self.registry().sub_registry_with_prefix(PREFIX).register_collector(collector);
+    }
+
+    /// Adds the metrics of the certificate of the service.
+    pub fn watch_certificate(&self, tls: SharedTls) {
+        self.registry().sub_registry_with_prefix(PREFIX).register_collector(Box::new(CertificateMetrics(tls)));
     }
 
     /// Adds the metrics of the second tier.
