@@ -74,14 +74,33 @@ wait $!
 test "$started" != "$(systemctl show --property ActiveEnterTimestampMonotonic --value media-cache)"
 
 systemctl stop media-cache.socket media-cache-admin.socket media-cache
+"#;
+
+/// Before the commands for HTTPS without nginx, which get the certificate of the site.
+const BEFORE_HTTPS: &str = r#"
+systemctl stop nginx
+certbot=/etc/letsencrypt/live/media.example.com
+mkdir -p "$certbot" /etc/letsencrypt/renewal-hooks/deploy
+cp /etc/ssl/media.example.com.pem "$certbot/fullchain.pem"
+cp /etc/ssl/media.example.com.key "$certbot/privkey.pem"
+"#;
+
+/// After them: a renewed certificate is used.
+const AFTER_HTTPS: &str = r#"
+presented() { openssl s_client -connect media.example.com:443 </dev/null 2>/dev/null | openssl x509 -noout -fingerprint; }
+first=$(presented)
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=media.example.com -keyout "$certbot/privkey.pem" -out "$certbot/fullchain.pem"
+RENEWED_LINEAGE=$certbot /etc/letsencrypt/renewal-hooks/deploy/media-cache
+while test "$first" = "$(presented)"; do sleep 0.1; done
+systemctl stop media-cache.socket media-cache
 echo passed
 "#;
 
-/// The fenced blocks of a page in a language.
+/// The fenced blocks in a language of a page, or of part of it.
 fn blocks(page: &str, language: &str) -> Vec<String> {
     let mut blocks = Vec::<String>::new();
     let mut indent = None;
-    for line in workspace_file(page).lines() {
+    for line in page.lines() {
         let text = line.trim_start();
         match indent {
             None if text == format!("```{language}") => {
@@ -100,14 +119,18 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
     blocks
 }
 
-/// The blocks of the page for root, except those for Docker: for the Debian package, for other distributions, and those that follow.
-fn commands() -> [String; 3] {
-    let blocks = blocks(PAGE, "bash");
+/// The blocks of the page for root, except those for Docker: for the Debian package, for other distributions, those that follow, and those
+/// for HTTPS without nginx.
+fn commands() -> [String; 4] {
+    let page = workspace_file(PAGE);
+    let (before, rest) = page.split_once("## HTTPS without nginx\n").unwrap();
+    let (https, after) = rest.split_once("\n## ").unwrap();
+    let blocks = [before, after].map(|part| blocks(part, "bash")).concat();
     let [package, archive, rest @ .., docker] = &blocks[..] else { panic!("{blocks:?}") };
     assert!(package.starts_with("apt-get install") && archive.starts_with("tar -xJf") && docker.starts_with("docker build"));
     let rest = rest.join("\n");
     assert!(rest.contains(IMAGE.0));
-    [package.clone(), archive.clone(), rest.replace(IMAGE.0, IMAGE.1)]
+    [package.clone(), archive.clone(), rest.replace(IMAGE.0, IMAGE.1), self::blocks(https, "bash").join("\n")]
 }
 
 /// Whether a machine cannot boot the container.
@@ -140,14 +163,19 @@ fn commands_of_the_page_lead_to_a_service_behind_nginx_with_metrics() {
     let directory = tempfile::tempdir().unwrap();
     let shared = directory.path().join("shared");
     fs::create_dir(&shared).unwrap();
-    let [scrape] = &blocks(PAGE, "yaml")[..] else { panic!("{PAGE} has one configuration for Prometheus") };
+    let [scrape] = &blocks(&workspace_file(PAGE), "yaml")[..] else { panic!("{PAGE} has one configuration for Prometheus") };
     fs::write(shared.join("prometheus.yml"), format!("global:\n  scrape_interval: 1s\n{scrape}")).unwrap();
-    let site = blocks("docs/operations.md", "nginx").into_iter().find(|block| block.contains("server_name media.example.com"));
+    let site = blocks(&workspace_file("docs/operations.md"), "nginx")
+        .into_iter()
+        .find(|block| block.contains("server_name media.example.com"));
     fs::write(shared.join("media-cache.conf"), site.unwrap()).unwrap();
-    let [install, _, rest] = commands();
+    let [install, _, rest, https] = commands();
     let repository = workspace_path("").canonicalize().unwrap();
     let enter = format!("cd {}\nPACKAGE={}/{package}", repository.display(), files.display());
-    boot(directory.path(), &format!("{enter}\n{BEFORE}\n{install}\ncd /root\n{ALLOW_ORIGIN}\n{rest}\n{AFTER}"));
+    boot(
+        directory.path(),
+        &format!("{enter}\n{BEFORE}\n{install}\ncd /root\n{ALLOW_ORIGIN}\n{rest}\n{AFTER}\n{BEFORE_HTTPS}\n{https}\n{AFTER_HTTPS}"),
+    );
 }
 
 #[test]
@@ -157,7 +185,7 @@ fn files_of_the_archive_are_installed_by_the_commands_of_the_page() {
     }
     let (files, _) = made();
     let directory = tempfile::tempdir().unwrap();
-    let [_, install, _] = commands();
+    let [_, install, ..] = commands();
     let start = "systemctl start media-cache\ncurl -fsS --retry 20 http://127.0.0.1:8080/readyz\necho passed";
     boot(directory.path(), &format!("cp {}/media-cache-*-linux.tar.xz /root\ncd /root\n{install}\n{start}", files.display()));
 }
