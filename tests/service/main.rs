@@ -70,4 +70,5 @@ mod terminals;
 mod tls;
 mod tls_connections;
 mod tls_files;
+mod tls_streams;
 mod usage;

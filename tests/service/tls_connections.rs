@@ -1,7 +1,7 @@
 //! Limits on TLS and HTTP/2 connections, and on clients that are slow in different ways.
 
 use futures::future::join_all;
-use http::Request;
+use http::{Method, Request};
 use media_cache_test_support::certificates::{FIRST, serve_tls};
 use media_cache_test_support::http_client::{ADMIN_TOKEN, media_path};
 use media_cache_test_support::http_origin::HttpOrigin;
@@ -14,13 +14,13 @@ use media_cache_test_support::soon::soon;
 use media_cache_test_support::tls_client::{RawHttp2, connect_tls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-const NOWHERE: &str = "https://nowhere.invalid/picture.png";
+pub const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
 /// Much more than sockets and windows can hold.
 const LARGE: usize = 10 << 20;
 
 /// A service with TLS and long time limits, except for the given limits.
-async fn serve(dir: &ServiceDirectory, limits: &[&str]) -> Service {
+pub async fn serve(dir: &ServiceDirectory, limits: &[&str]) -> Service {
     let long = ["--header-timeout-seconds", "--client-idle-seconds", "--slow-client-seconds"];
     let long = long.iter().filter(|name| !limits.contains(name)).flat_map(|name| [name, "3600"]);
     let arguments: Vec<&str> = long.chain(limits.iter().copied()).collect();
@@ -28,9 +28,11 @@ async fn serve(dir: &ServiceDirectory, limits: &[&str]) -> Service {
 }
 
 /// Waits until this many connections have ended in one way.
-async fn until_ended(service: &Service, ending: &str, count: usize) {
+pub async fn until_ended(service: &Service, ending: &str, count: usize) {
     let line = format!("media_cache_connections_ended_total{{ending=\"{ending}\"}} {count}\n");
-    soon(async { while !String::from_utf8_lossy(&service.get("/metrics").await.body).contains(&line) {} }).await;
+    // A connection can be refused while another one ends.
+    let metrics = async || service.request(Method::GET, "/metrics").send().await.ok()?.text().await.ok();
+    soon(async { while metrics().await.is_none_or(|metrics| !metrics.contains(&line)) {} }).await;
 }
 
 #[tokio::test]
@@ -125,7 +127,7 @@ async fn http_2_client_that_reads_nothing_is_disconnected() {
     tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_service).await });
     // The settings of the service, which the client waits for: none.
     to_client.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
-    let mut client = RawHttp2::over(near, 1 << 30).await;
+    let mut client = RawHttp2::over(near, 1 << 30, 1 << 30).await;
     let _response = client.media(NOWHERE);
     until_ended(&service, "slow_reader", 1).await;
 }

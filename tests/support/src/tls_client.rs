@@ -60,13 +60,13 @@ pub struct RawHttp2 {
 impl RawHttp2 {
     /// Connects to a service.
     pub async fn connect(service: &Service) -> Self {
-        Self::over(connect_tls(service, "h2").await, WINDOW).await
+        Self::over(connect_tls(service, "h2").await, WINDOW, WINDOW).await
     }
 
-    /// Begins HTTP/2 on a connection, with a window for the connection and for each stream.
-    pub async fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, window: u32) -> Self {
+    /// Begins HTTP/2 on a connection, with a window for each stream and one for the connection.
+    pub async fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, window: u32, connection_window: u32) -> Self {
         let mut builder = h2::client::Builder::new();
-        builder.initial_window_size(window).initial_connection_window_size(window);
+        builder.initial_window_size(window).initial_connection_window_size(connection_window);
         let (requests, connection) = builder.handshake(stream).await.unwrap();
         Self { requests, connection: tokio::spawn(connection) }
     }

@@ -5,15 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::connections::close::{Linger, respond_and_close, stopped};
 use crate::connections::connection::Server;
-use crate::connections::counters::{Connections, OpenConnection};
-use crate::connections::limits::{ClientLimits, RETRY_AFTER};
+use crate::connections::counters::Connections;
+use crate::connections::limits::ClientLimits;
+use crate::connections::permits::{ConnectionPermit, Permits, Refusal};
 use crate::connections::routes::Routes;
 use crate::problem::Problem;
 
@@ -40,10 +40,10 @@ pub async fn serve_connections(
     connections: Connections,
     mut stop: watch::Receiver<bool>,
 ) {
-    let permits = Arc::new(Semaphore::new(limits.max_connections.get().min(Semaphore::MAX_PERMITS)));
+    let permits = Permits::new(&limits, connections);
     let refusals = || Arc::new(Semaphore::new(MAX_REFUSALS));
     let mut acceptor = Acceptor { listener, refusals: refusals(), out_of_resources: false };
-    let server = Server { routes: routes.into(), limits: Arc::new(limits), stop: stop.clone(), connections, permits };
+    let server = Server { routes: routes.into(), limits: Arc::new(limits), stop: stop.clone(), permits };
     let admission = Admission { server, address_refusals: refusals() };
     let mut tasks = JoinSet::new();
     loop {
@@ -75,8 +75,8 @@ impl Admission {
     /// Serves or refuses a connection in a separate task.
     fn spawn(&self, stream: TcpStream, peer: SocketAddr, refusal: OwnedSemaphorePermit, tasks: &mut JoinSet<()>) {
         let server = self.server.clone();
-        match self.admit(peer) {
-            Ok((open, permit)) => tasks.spawn(async move {
+        match server.permits.for_connection(peer.ip()) {
+            Ok(ConnectionPermit { open, permit }) => tasks.spawn(async move {
                 server.serve(stream, peer, open).await;
                 drop(permit);
             }),
@@ -87,30 +87,6 @@ impl Admission {
             Err(Refusal::Full(problem)) => tasks.spawn(refuse(server, stream, problem, refusal)),
         };
     }
-
-    fn admit(&self, peer: SocketAddr) -> Result<(OpenConnection, OwnedSemaphorePermit), Refusal> {
-        let Ok(permit) = self.server.permits.clone().try_acquire_owned() else {
-            self.server.connections.count_refusal();
-            let (code, why) = ("too-many-connections", "there are too many connections");
-            return Err(Refusal::Full(Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, why).with_retry_after(RETRY_AFTER)));
-        };
-        let address_permit = match self.server.limits.max_connections_per_address {
-            None => None,
-            Some(limit) => Some(self.server.connections.address_permit(peer.ip(), limit).ok_or_else(|| {
-                let (code, why) = ("too-many-from-address", "there are too many connections from this address");
-                Refusal::Address(Problem::new(StatusCode::TOO_MANY_REQUESTS, code, why).with_retry_after(RETRY_AFTER))
-            })?),
-        };
-        Ok((self.server.connections.open(address_permit), permit))
-    }
-}
-
-/// Why a connection is refused.
-enum Refusal {
-    /// There are too many connections.
-    Full(Problem),
-    /// There are too many from this address.
-    Address(Problem),
 }
 
 /// Refuses a connection. If it would have to be encrypted first, which is too much work, it is closed without a response.
@@ -119,7 +95,7 @@ async fn refuse(server: Server, stream: TcpStream, problem: Problem, refusal: Ow
         return;
     }
     let mut stop = server.stop;
-    respond_and_close(stream, problem, Linger::for_refused(), &mut stop).await;
+    respond_and_close(stream, problem, Linger::brief(), &mut stop).await;
     drop(refusal);
 }
 

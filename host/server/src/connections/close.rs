@@ -16,6 +16,9 @@ use crate::security_headers;
 /// The maximum number of bytes that are discarded on a connection that is being closed.
 const LINGER_BYTES: u64 = 1 << 30;
 
+/// How long bytes may remain unacknowledged on a connection that has been closed.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
+
 /// How long received bytes are discarded on a connection that is being closed, after a response to an incomplete request.
 #[derive(Clone, Copy)]
 pub(crate) struct Linger {
@@ -31,8 +34,8 @@ impl Linger {
         Self { idle: Duration::from_secs(5).min(limits.patience), total: limits.patience }
     }
 
-    /// For a connection that is refused.
-    pub fn for_refused() -> Self {
+    /// For a connection that is refused, or on which nothing is in progress.
+    pub fn brief() -> Self {
         Self { idle: Duration::from_secs(1), total: Duration::from_secs(1) }
     }
 }
@@ -71,12 +74,40 @@ async fn last_response(problem: Problem) -> Vec<u8> {
 }
 
 /// Closes a connection so that the client can read the last response. Closing a socket with unread bytes resets the connection, and the
-/// client may lose data that it has not read yet (RFC 9112, section 9.6). Received bytes are therefore discarded for a while.
+/// client may lose data that it has not read yet (RFC 9112, section 9.6). Received bytes are therefore discarded for a while, unless the
+/// service stops.
 pub(crate) async fn linger(stream: &mut impl ClientStream, time: Linger, stop: &mut watch::Receiver<bool>) {
-    let discard = async {
-        if stream.shutdown().await.is_err() {
-            return;
+    if end(stream, time).await {
+        tokio::select! {
+            () = discard(stream, time) => {}
+            () = stopped(stop) => {}
         }
+    }
+}
+
+/// As [`linger`], even if the service stops.
+pub(crate) async fn linger_until_end(stream: &mut impl ClientStream, time: Linger) {
+    if end(stream, time).await {
+        discard(stream, time).await;
+    }
+}
+
+/// Ends what is sent on a connection, and returns whether that was possible.
+pub(crate) async fn end(stream: &mut impl ClientStream, time: Linger) -> bool {
+    matches!(timeout(time.total, stream.shutdown()).await, Ok(Ok(())))
+}
+
+/// Limits how long the kernel tries to send the rest to a client after a connection has been closed: otherwise a quarter of an hour, even if
+/// the client reads nothing. While the connection is served, its progress is watched instead, because the kernel would also end connections
+/// whose clients read little but often.
+pub(crate) fn limit_sending(stream: &impl ClientStream) {
+    let set = socket2::SockRef::from(stream.socket()).set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+    set.unwrap_or_else(|error| tracing::debug!("cannot limit the end of a connection: {error}"));
+}
+
+/// Discards what a client sends until it ends the connection.
+async fn discard(stream: &mut impl ClientStream, time: Linger) {
+    let discard = async {
         let (mut scratch, mut discarded) = (vec![0; 16 << 10], 0);
         while let Ok(Ok(count @ 1..)) = timeout(time.idle, stream.read(&mut scratch)).await {
             discarded += count as u64;
@@ -85,19 +116,11 @@ pub(crate) async fn linger(stream: &mut impl ClientStream, time: Linger, stop: &
             }
         }
     };
-    tokio::select! {
-        _ = timeout(time.total, discard) => {}
-        () = stopped(stop) => {}
-    }
+    drop(timeout(time.total, discard).await);
 }
 
 /// Closes a connection immediately, with a reset, which shows the client that the response is incomplete.
 pub(crate) fn reset(stream: impl ClientStream) {
-    reset_when_closed(&stream);
-}
-
-/// Makes the end of a connection a reset.
-pub(crate) fn reset_when_closed(stream: &impl ClientStream) {
     let set = socket2::SockRef::from(stream.socket()).set_linger(Some(Duration::ZERO));
     set.unwrap_or_else(|error| tracing::debug!("cannot reset a connection: {error}"));
 }

@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 
 use crate::connections::close::{Linger, respond_and_close, stopped};
-use crate::connections::counters::{Connections, Ending, OpenConnection};
+use crate::connections::counters::{Ending, OpenConnection};
 use crate::connections::exchange::Exchanges;
 use crate::connections::guarded_stream::GuardedStream;
 use crate::connections::lane_stream::LaneStream;
 use crate::connections::limits::ClientLimits;
+use crate::connections::permits::Permits;
 use crate::connections::routes::Routes;
 use crate::connections::tls::{SharedTls, begins_handshake, is_http2};
 use crate::problem::Problem;
@@ -31,15 +32,13 @@ pub(crate) struct Server {
     pub routes: Routes,
     pub limits: Arc<ClientLimits>,
     pub stop: watch::Receiver<bool>,
-    pub connections: Connections,
-    /// Permits for connections, and for requests on an HTTP/2 connection beyond one at a time.
-    pub permits: Arc<Semaphore>,
+    pub permits: Permits,
 }
 
 impl Server {
     /// Serves a connection to its end.
     pub async fn serve(mut self, stream: TcpStream, peer: SocketAddr, mut open: OpenConnection) {
-        set_options(&stream, &self.limits);
+        set_options(&stream);
         let Some(tls) = self.routes.tls.clone() else {
             let (exchanges, in_place) = (Exchanges::default(), self.routes.in_place.clone());
             let guarded = GuardedStream::new(stream, self.limits.clone(), exchanges.clone());
@@ -89,13 +88,11 @@ impl Server {
     }
 }
 
-fn set_options(stream: &TcpStream, limits: &ClientLimits) {
+fn set_options(stream: &TcpStream) {
     let socket = socket2::SockRef::from(stream);
     let set = || {
         socket.set_tcp_nodelay(true)?;
-        socket.set_tcp_notsent_lowat(UNSENT)?;
-        // Without this, the kernel spends a quarter of an hour after closing trying to send the rest to a client that reads nothing.
-        socket.set_tcp_user_timeout(Some(limits.patience * 2))
+        socket.set_tcp_notsent_lowat(UNSENT)
     };
     set().unwrap_or_else(|error: io::Error| tracing::debug!("cannot set a socket option: {error}"));
 }

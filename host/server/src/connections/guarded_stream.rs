@@ -15,7 +15,7 @@ use crate::connections::exchange::Exchanges;
 use crate::connections::limits::ClientLimits;
 use crate::connections::min_rate::TooSlow;
 use crate::connections::timer::Timer;
-use crate::connections::write_guard::{WriteGuard, timed_out};
+use crate::connections::write_guard::WriteGuard;
 
 /// A connection, encrypted or not, and its timeouts. At most one runs at a time: one while response bytes wait for the client to read them,
 /// the other while a request is awaited. Neither runs while a request is being handled, however long that takes. The body of a request has a
@@ -156,7 +156,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for GuardedStream<S> {
                     return Poll::Ready(Ok(()));
                 }
                 Poll::Ready(Ok(())) => self.received(),
-                Poll::Ready(Err(error)) if timed_out(&error) => return Poll::Ready(Err(self.time_out(Ending::SlowReader))),
                 Poll::Ready(error) => return Poll::Ready(error),
                 Poll::Pending => {
                     if self.exchanges.awaited().is_none() {

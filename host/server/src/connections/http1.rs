@@ -6,7 +6,6 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,13 +14,12 @@ use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
 use crate::connections::body::{RequestBody, ResponseBody};
 use crate::connections::client_stream::ClientStream;
-use crate::connections::close::{Linger, linger, reset, respond_and_close, stopped};
+use crate::connections::close::{Linger, end, limit_sending, linger, reset, respond_and_close, stopped};
 use crate::connections::connection::Server;
 use crate::connections::counters::{Ending, OpenConnection};
 use crate::connections::exchange::Exchanges;
@@ -32,9 +30,6 @@ use crate::problem::Problem;
 
 /// The maximum size of each of hyper's buffers, in bytes, unless heads may be larger.
 const BUFFER: usize = 64 << 10;
-
-/// How long the end of a connection may take on which nothing is in progress.
-const CLOSING: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Serves an HTTP/1 connection to its end, with or without the hit lane.
@@ -81,6 +76,7 @@ impl Server {
         tracing::debug!("a connection from {peer} ended: {}{}", open.ending.name(), causes(served.err()));
         let (has_partial_request, at_end) = (io.has_partial_request(), io.at_end);
         let mut stream = io.into_inner();
+        limit_sending(&stream);
         if let Some(refused) = refused.filter(|_| open.ending == Ending::Invalid) {
             return respond_and_close(stream, refused.reason.into(), Linger::for_client(&limits), &mut stop).await;
         }
@@ -95,9 +91,8 @@ impl Server {
             }
             // The kernel need not keep data that the client has not read, and the client should notice that the response is incomplete.
             Ending::SlowReader => reset(stream),
-            // An encrypted connection has a buffer of its own, and ends with a message.
-            Ending::Finished => drop(timeout(CLOSING, stream.flush()).await),
-            Ending::Idle | Ending::SlowHeader => drop(timeout(CLOSING, stream.shutdown()).await),
+            // An encrypted connection ends with a message.
+            Ending::Finished | Ending::Idle | Ending::SlowHeader => drop(end(&mut stream, Linger::brief()).await),
             _ => {}
         }
     }

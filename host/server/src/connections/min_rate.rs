@@ -43,7 +43,7 @@ impl MinRate {
     /// Waits for the client while nothing can be transferred. Ready when the client is too slow.
     pub fn poll_too_slow(&mut self, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<TooSlow> {
         loop {
-            match self.wait(Instant::now()) {
+            match self.wait(Instant::now(), 1) {
                 Ok(time) if timer.poll_at(time, cx).is_pending() => return Poll::Pending,
                 Ok(_) => {}
                 Err(too_slow) => return Poll::Ready(too_slow),
@@ -51,14 +51,20 @@ impl MinRate {
         }
     }
 
-    /// Begins or continues a wait, and returns the end of the window. Fails if the window has ended and the client was too slow.
-    fn wait(&mut self, now: Instant) -> Result<Instant, TooSlow> {
+    /// Begins a wait, unless there is one.
+    pub fn begin_to_wait(&mut self, now: Instant) {
+        self.waiting_since.get_or_insert(now);
+    }
+
+    /// Begins or continues a wait, and returns the end of the window. Fails if the window has ended and the client was too slow, where so many
+    /// transfers share the minimum rate.
+    pub fn wait(&mut self, now: Instant, sharing: usize) -> Result<Instant, TooSlow> {
         let since = *self.waiting_since.get_or_insert(now);
         let waited = self.waited + (now - since);
         if waited < self.window {
             return Ok(since + (self.window - self.waited));
         }
-        let required = (waited.as_secs_f64() * self.bytes_per_second as f64) as u64;
+        let required = (waited.as_secs_f64() * self.bytes_per_second as f64 / sharing.max(1) as f64) as u64;
         if self.transferred < required.max(1) {
             return Err(TooSlow);
         }
@@ -89,9 +95,9 @@ mod tests {
         for bytes_per_second in [0, 1000] {
             let (mut rate, start) = min_rate(bytes_per_second);
             for seconds in [0, 9] {
-                assert_eq!(rate.wait(start + seconds * SECOND).unwrap(), start + 10 * SECOND);
+                assert_eq!(rate.wait(start + seconds * SECOND, 1).unwrap(), start + 10 * SECOND);
             }
-            assert!(rate.wait(start + 10 * SECOND).is_err(), "{bytes_per_second}");
+            assert!(rate.wait(start + 10 * SECOND, 1).is_err(), "{bytes_per_second}");
         }
     }
 
@@ -99,11 +105,11 @@ mod tests {
     fn time_without_pending_data_does_not_count() {
         let (mut rate, mut now) = min_rate(1000);
         for _ in 0..9 {
-            rate.wait(now).unwrap();
+            rate.wait(now, 1).unwrap();
             rate.transferred(1, now + SECOND);
             now += 100 * SECOND;
         }
-        assert_eq!(rate.wait(now).unwrap(), now + SECOND);
+        assert_eq!(rate.wait(now, 1).unwrap(), now + SECOND);
     }
 
     #[test]
@@ -111,11 +117,21 @@ mod tests {
         for (bytes, enough) in [(9_999, false), (10_000, true)] {
             let (mut rate, start) = min_rate(1000);
             rate.transferred(1_000_000, start);
-            rate.wait(start).unwrap();
-            rate.wait(start + 10 * SECOND).unwrap();
+            rate.wait(start, 1).unwrap();
+            rate.wait(start + 10 * SECOND, 1).unwrap();
             rate.transferred(bytes, start + 15 * SECOND);
-            rate.wait(start + 15 * SECOND).unwrap();
-            assert_eq!(rate.wait(start + 20 * SECOND).is_ok(), enough, "{bytes}");
+            rate.wait(start + 15 * SECOND, 1).unwrap();
+            assert_eq!(rate.wait(start + 20 * SECOND, 1).is_ok(), enough, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn transfers_share_the_rate() {
+        for (bytes, enough) in [(2_499, false), (2_500, true)] {
+            let (mut rate, start) = min_rate(1000);
+            rate.transferred(bytes, start);
+            rate.begin_to_wait(start);
+            assert_eq!(rate.wait(start + 10 * SECOND, 4).is_ok(), enough, "{bytes}");
         }
     }
 
@@ -123,10 +139,10 @@ mod tests {
     fn a_rate_of_zero_requires_one_byte_per_window() {
         let (mut rate, mut now) = min_rate(0);
         for _ in 0..3 {
-            rate.wait(now).unwrap();
+            rate.wait(now, 1).unwrap();
             now += 10 * SECOND;
             rate.transferred(1, now);
-            assert!(rate.wait(now).is_ok());
+            assert!(rate.wait(now, 1).is_ok());
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use hyper::body::{Frame, SizeHint};
 
 use crate::connections::stream_progress::StreamProgress;
@@ -15,39 +15,44 @@ use crate::connections::streams::OpenStream;
 /// client accepts any byte, so this bounds what it holds for a client that does not read.
 const PIECE: usize = 16 << 10;
 
-/// The body of a response, in pieces. hyper polls it when the client has accepted the previous piece.
+/// The body of a response, in pieces. hyper polls it when the client has accepted most of the previous piece.
 pub(crate) struct StreamBody {
     body: Body,
     rest: Bytes,
     progress: Arc<StreamProgress>,
-    _open: OpenStream,
+    open: Arc<OpenStream>,
+}
+
+/// Part of a body, which keeps its stream open until the client has accepted it.
+pub(crate) struct Piece {
+    bytes: Bytes,
+    progress: Arc<StreamProgress>,
+    _open: Arc<OpenStream>,
 }
 
 impl StreamBody {
     pub fn new(body: Body, progress: Arc<StreamProgress>, open: OpenStream) -> Self {
-        Self { body, rest: Bytes::new(), progress, _open: open }
+        Self { body, rest: Bytes::new(), progress, open: Arc::new(open) }
     }
 }
 
 impl hyper::body::Body for StreamBody {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let Self { body, rest, progress, .. } = &mut *self;
-        progress.accepted();
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, axum::Error>>> {
+        let Self { body, rest, progress, open } = &mut *self;
         if rest.is_empty() {
-            let frame = ready!(Pin::new(body).poll_frame(cx));
-            match frame.map(|frame| frame.map(Frame::into_data)) {
+            match ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map(Frame::into_data)) {
                 Some(Ok(Ok(data))) => *rest = data,
-                Some(Ok(Err(frame))) => return Poll::Ready(Some(Ok(frame))),
+                // Trailers, which no response has.
+                Some(Ok(Err(_))) | None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
             }
         }
-        let piece = rest.split_to(rest.len().min(PIECE));
-        progress.passed_on(piece.len());
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        let bytes = rest.split_to(rest.len().min(PIECE));
+        progress.passed_on(bytes.len());
+        Poll::Ready(Some(Ok(Frame::data(Piece { bytes, progress: progress.clone(), _open: open.clone() }))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -62,5 +67,26 @@ impl hyper::body::Body for StreamBody {
             hint.set_upper(upper.saturating_add(rest));
         }
         hint
+    }
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+        self.progress.accepted(count);
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.progress.accepted(self.bytes.len());
     }
 }

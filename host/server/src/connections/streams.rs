@@ -3,11 +3,14 @@
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::connections::limits::ClientLimits;
+use crate::connections::min_rate::TooSlow;
+use crate::connections::permits::StreamPermit;
 use crate::connections::stream_progress::StreamProgress;
 use crate::connections::timer::Timer;
 
@@ -18,42 +21,68 @@ tokio::task_local! {
 
 /// The streams of a connection, shared by its parts.
 #[derive(Clone)]
-pub(crate) struct Streams(Arc<Mutex<State>>);
+pub(crate) struct Streams(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    too_slow: Notify,
+}
 
 struct State {
     open: usize,
     has_begun: bool,
-    /// Whether bytes wait for the client to read them.
-    is_blocked: bool,
-    /// When the last stream ended or the last waiting bytes were accepted.
+    /// Since when the socket has been blocked, if it is.
+    blocked_since: Option<Instant>,
+    /// How long it was blocked before that.
+    blocked: Duration,
+    /// When the last stream ended.
     quiet_since: Instant,
     is_too_slow: bool,
 }
 
-/// A stream with a request, from its head until this is dropped.
+/// A clock that stands still while the socket of a connection is blocked.
+pub(crate) struct Clock {
+    pub now: Instant,
+    /// How long it has stood still.
+    pub stopped: Duration,
+}
+
+/// A stream with a request, from its head until the client has accepted the whole response or the stream is reset.
 pub(crate) struct OpenStream {
     streams: Streams,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<StreamPermit>,
 }
 
 impl Streams {
     /// The streams of a connection that begins now.
     pub fn new() -> Self {
-        let quiet_since = Instant::now();
-        Self(Arc::new(Mutex::new(State { open: 0, has_begun: false, is_blocked: false, quiet_since, is_too_slow: false })))
+        let state = State {
+            open: 0,
+            has_begun: false,
+            blocked_since: None,
+            blocked: Duration::ZERO,
+            quiet_since: Instant::now(),
+            is_too_slow: false,
+        };
+        Self(Arc::new(Shared { state: Mutex::new(state), too_slow: Notify::new() }))
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.0.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Opens a stream. The first needs no permit, because the connection has one.
+    /// Opens a stream.
     pub fn open(&self) -> OpenStream {
         self.with(|state| {
             state.open += 1;
             state.has_begun = true;
         });
         OpenStream { streams: self.clone(), permit: None }
+    }
+
+    /// The number of open streams.
+    pub fn open_count(&self) -> usize {
+        self.with(|state| state.open)
     }
 
     /// Whether there has been a request.
@@ -63,37 +92,48 @@ impl Streams {
 
     /// Since when there has been nothing to do: now, if there is something.
     pub fn quiet_since(&self) -> Instant {
-        self.with(|state| if state.open > 0 || state.is_blocked { Instant::now() } else { state.quiet_since })
+        self.with(|state| if state.open > 0 { Instant::now() } else { state.quiet_since })
     }
 
-    /// Notes whether bytes wait for the client to read them.
+    /// Notes whether the socket is blocked because the client does not read.
     pub fn set_blocked(&self, is_blocked: bool) {
-        self.with(|state| {
-            if std::mem::replace(&mut state.is_blocked, is_blocked) {
-                state.quiet_since = Instant::now();
+        self.with(|state| match (is_blocked, state.blocked_since) {
+            (true, None) => state.blocked_since = Some(Instant::now()),
+            (false, Some(since)) => {
+                state.blocked += since.elapsed();
+                state.blocked_since = None;
             }
+            _ => {}
         });
+    }
+
+    /// The clock of the streams.
+    pub fn clock(&self) -> Clock {
+        let now = Instant::now();
+        let stopped = self.with(|state| state.blocked + state.blocked_since.map_or(Duration::ZERO, |since| now - since));
+        Clock { now: now - stopped, stopped }
     }
 
     /// Notes that the client reads too slowly.
     pub fn note_too_slow(&self) {
         self.with(|state| state.is_too_slow = true);
+        self.0.too_slow.notify_one();
     }
 
     /// Whether the client reads too slowly.
     pub fn is_too_slow(&self) -> bool {
         self.with(|state| state.is_too_slow)
     }
+
+    /// Waits until the client reads too slowly.
+    pub async fn until_too_slow(&self) {
+        self.0.too_slow.notified().await;
+    }
 }
 
 impl OpenStream {
-    /// Whether there are other streams, so that this one needs a permit.
-    pub fn needs_permit(&self) -> bool {
-        self.streams.with(|state| state.open > 1)
-    }
-
     /// Keeps a permit until the stream ends.
-    pub fn keep(&mut self, permit: OwnedSemaphorePermit) {
+    pub fn keep(&mut self, permit: StreamPermit) {
         self.permit = Some(permit);
     }
 }
@@ -107,22 +147,33 @@ impl Drop for OpenStream {
     }
 }
 
-/// Runs each stream in a task, and ends those whose clients accept the response too slowly.
+/// Runs each stream in a task. Resets those whose clients accept the response too slowly. hyper is done with a stream before the client has
+/// accepted its end; if that takes too long, the connection has to end.
 #[derive(Clone)]
-pub(crate) struct StreamExecutor(pub Arc<ClientLimits>);
+pub(crate) struct StreamExecutor {
+    pub limits: Arc<ClientLimits>,
+    pub streams: Streams,
+}
 
 impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for StreamExecutor {
     fn execute(&self, stream: F) {
-        let progress = StreamProgress::new(&self.0);
+        let streams = self.streams.clone();
+        let progress = StreamProgress::new(streams.clone(), &self.limits);
         tokio::spawn(async move {
-            let mut stream = pin!(PROGRESS.scope(progress.clone(), stream));
             let mut timer = Timer::default();
-            std::future::poll_fn(|cx| match stream.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(()),
-                // A stream that is dropped before its end is reset.
-                Poll::Pending => progress.poll_too_slow(&mut timer, cx).map(|_| tracing::debug!("a response was read too slowly")),
-            })
-            .await;
+            {
+                let mut stream = pin!(PROGRESS.scope(progress.clone(), stream));
+                std::future::poll_fn(|cx| match stream.as_mut().poll(cx) {
+                    Poll::Ready(()) => Poll::Ready(()),
+                    // A stream that is dropped before its end is reset.
+                    Poll::Pending => {
+                        progress.poll_too_slow(&mut timer, cx).map(|_| tracing::debug!("a response was read too slowly"))
+                    }
+                })
+                .await;
+            }
+            let accepted = std::future::poll_fn(|cx| progress.poll_accepted(&mut timer, cx)).await;
+            accepted.unwrap_or_else(|TooSlow| streams.note_too_slow());
         });
     }
 }

@@ -12,8 +12,8 @@ use tokio_rustls::server::TlsStream;
 /// HTTP/2, as it is named in a handshake (RFC 9113, section 3.1).
 const HTTP2: &[u8] = b"h2";
 
-/// HTTP/1.1, as it is named in a handshake (RFC 7301, section 6).
-const HTTP1: &[u8] = b"http/1.1";
+/// HTTP/1.1 and HTTP/1.0, as they are named in a handshake (RFC 7301, section 6).
+const HTTP1: [&[u8]; 2] = [b"http/1.1", b"http/1.0"];
 
 /// The maximum number of bytes in the buffer of a connection below encryption. With a larger one, the progress of a client that reads
 /// slowly would be visible too late.
@@ -43,7 +43,7 @@ struct Current {
 
 impl From<Certificate> for Current {
     fn from(Certificate { mut config, not_after }: Certificate) -> Self {
-        config.alpn_protocols = vec![HTTP2.into(), HTTP1.into()];
+        config.alpn_protocols = [HTTP2].into_iter().chain(HTTP1).map(Into::into).collect();
         Self { config: Arc::new(config), not_after }
     }
 }

@@ -30,7 +30,6 @@ impl WriteGuard {
     pub fn written(&mut self, written: &Poll<io::Result<usize>>, timer: &mut Timer, cx: &mut Context<'_>) -> Result<(), TooSlow> {
         match written {
             Poll::Ready(Ok(bytes)) => self.min_rate.transferred(*bytes as u64, Instant::now()),
-            Poll::Ready(Err(error)) if timed_out(error) => return Err(TooSlow),
             Poll::Ready(Err(_)) => {}
             Poll::Pending => return self.wait(timer, cx),
         }
@@ -39,9 +38,6 @@ impl WriteGuard {
 
     /// Notes the outcome of a flush in the same way.
     pub fn flushed(&mut self, flushed: &Poll<io::Result<()>>, timer: &mut Timer, cx: &mut Context<'_>) -> Result<(), TooSlow> {
-        if matches!(flushed, Poll::Ready(Err(error)) if timed_out(error)) {
-            return Err(TooSlow);
-        }
         let was_flushing = std::mem::replace(&mut self.is_flushing, flushed.is_pending());
         if self.is_flushing {
             return self.wait(timer, cx);
@@ -58,10 +54,4 @@ impl WriteGuard {
             Poll::Pending => Ok(()),
         }
     }
-}
-
-/// Whether the kernel has ended a connection because the client did not accept what was sent (`TCP_USER_TIMEOUT`). If the service is busy,
-/// the kernel may notice it first.
-pub(crate) fn timed_out(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::TimedOut
 }
