@@ -25,17 +25,22 @@ async fn fail(certificate: &str, key: &str) -> String {
 async fn unusable_files_are_named_with_the_reason() {
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
     let damaged = FIRST.certificate.replacen("MII", "MIJ", 1);
+    let (junk, cut) = (
+        format!("{}-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n", FIRST.certificate),
+        &FIRST.certificate[..200],
+    );
+    let kind = "key.pem cannot be used for --tls-key: it must be RSA with 2048 to 4096 bits, ";
     for (certificate, key, expected) in [
         (FIRST.certificate, SECOND.key, "does not belong to the certificate in"),
-        (
-            FIRST.certificate,
-            encrypted,
-            "key.pem cannot be used for --tls-key: it contains no private key in PEM that is not encrypted",
-        ),
-        (FIRST.certificate, FIRST.certificate, "key.pem cannot be used for --tls-key: it contains no private key"),
+        (FIRST.certificate, encrypted, "key.pem cannot be used for --tls-key: it is encrypted; `openssl pkey "),
+        (FIRST.certificate, FIRST.certificate, "key.pem cannot be used for --tls-key: it contains no private key in PEM"),
+        (FIRST.certificate, &FIRST.key[..100], "key.pem cannot be used for --tls-key: it is cut short"),
+        (FIRST.certificate, "-----BEGIN PRIVATE KEY-----\naGVsbG8gaGVsbG8gaGVsbG8gaGVsbG8=\n-----END PRIVATE KEY-----\n", kind),
         (FIRST.key, FIRST.key, "certificate.pem cannot be used for --tls-cert: it contains no certificate in PEM"),
         ("", FIRST.key, "certificate.pem cannot be used for --tls-cert: it contains no certificate in PEM"),
-        (&damaged, FIRST.key, "certificate.pem cannot be used for --tls-cert: "),
+        (&damaged, FIRST.key, "certificate.pem cannot be used for --tls-cert: certificate 1 in it is not valid"),
+        (&junk, FIRST.key, "certificate.pem cannot be used for --tls-cert: certificate 2 in it is not valid"),
+        (cut, FIRST.key, "certificate.pem cannot be used for --tls-cert: it is cut short"),
     ] {
         let said = fail(certificate, key).await;
         assert!(said.contains(expected), "{expected}: {said}");

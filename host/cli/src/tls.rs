@@ -9,12 +9,13 @@ use anyhow::Context;
 use clap::Args;
 use media_cache::{Pipes, read_small_file};
 use media_cache_server::{Certificate, SharedTls};
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::{Ticketer, default_provider};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore, ServerConfig};
 
 use crate::secrets::warn_if_others_read;
@@ -67,8 +68,11 @@ impl TlsOptions {
         let leaf = chain.first().cloned();
         let config = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
         let config = config.with_no_client_auth().with_single_cert(chain, private_key(key)?);
-        let mut config = config.map_err(|error| unusable(error, cert, key))?;
+        let mut config = config.map_err(|error| unusable(&error, cert, key))?;
         config.ticketer = Ticketer::new().context("cannot create keys for TLS session tickets")?;
+        if leaf.as_ref().is_some_and(names_no_host) {
+            tracing::warn!("the certificate in {} names no host (subjectAltName), so clients refuse it", cert.display());
+        }
         let validity = leaf.and_then(|leaf| Validity::of(leaf, provider));
         if let Some(validity) = &validity {
             validity.log(cert, SystemTime::now());
@@ -96,18 +100,42 @@ pub fn listener_url(address: std::net::SocketAddr, tls: Option<&SharedTls>) -> S
 fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     let (name, text) = (file.display(), read(file)?);
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let chain = chain.with_context(|| format!("{name} cannot be used for --tls-cert: it is not valid PEM"))?;
-    anyhow::ensure!(!chain.is_empty(), "{name} cannot be used for --tls-cert: it contains no certificate in PEM");
+    let chain = chain.map_err(|error| anyhow::anyhow!("{name} cannot be used for --tls-cert: {}", pem_problem(&error)))?;
+    anyhow::ensure!(
+        !chain.is_empty(),
+        "{name} cannot be used for --tls-cert: it contains no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----"
+    );
+    // The first is checked together with the key.
+    for (number, certificate) in (1..).zip(&chain).skip(1) {
+        RootCertStore::empty().add(certificate.clone()).map_err(|error| {
+            anyhow::anyhow!("{name} cannot be used for --tls-cert: certificate {number} in it is not valid: {}", reason(&error))
+        })?;
+    }
     Ok(chain)
 }
 
 /// The private key in a file.
 fn private_key(file: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
     warn_if_others_read(file);
-    PrivateKeyDer::from_pem_slice(&read(file)?).map_err(|_| {
-        let name = file.display();
-        anyhow::anyhow!("{name} cannot be used for --tls-key: it contains no private key in PEM that is not encrypted")
+    let (name, text) = (file.display(), read(file)?);
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
+        let why = match error {
+            _ if String::from_utf8_lossy(&text).contains("ENCRYPTED") => {
+                "it is encrypted; `openssl pkey -in FILE -out FILE` decrypts it"
+            }
+            pem::Error::NoItemsFound => "it contains no private key in PEM, which begins with -----BEGIN PRIVATE KEY-----",
+            _ => pem_problem(&error),
+        };
+        anyhow::anyhow!("{name} cannot be used for --tls-key: {why}")
     })
+}
+
+/// What is wrong with a file in PEM, without what it contains.
+fn pem_problem(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "it is cut short: an END line is missing",
+        _ => "it is not valid PEM",
+    }
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
@@ -120,15 +148,37 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Why a certificate and a key cannot be used.
-fn unusable(error: Error, cert: &Path, key: &Path) -> anyhow::Error {
+fn unusable(error: &Error, cert: &Path, key: &Path) -> anyhow::Error {
     let (cert, key) = (cert.display(), key.display());
     match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => anyhow::anyhow!(
             "the key in {key} does not belong to the certificate in {cert}; the certificate of the service must be the first in its file"
         ),
-        Error::InvalidCertificate(_) => anyhow::anyhow!("{cert} cannot be used for --tls-cert: {error}"),
-        _ => anyhow::anyhow!("{key} cannot be used for --tls-key: {error}"),
+        Error::InvalidCertificate(_) => {
+            anyhow::anyhow!("{cert} cannot be used for --tls-cert: certificate 1 in it is not valid: {}", reason(error))
+        }
+        _ => anyhow::anyhow!(
+            "{key} cannot be used for --tls-key: it must be RSA with 2048 to 4096 bits, ECDSA with P-256 or P-384, or Ed25519"
+        ),
     }
+}
+
+/// Why a certificate is not valid. The library calls all of them those of a peer.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::InvalidCertificate(CertificateError::Other(other)) => format!("{other:?}"),
+        Error::InvalidCertificate(invalid) => format!("{invalid:?}"),
+        _ => error.to_string(),
+    }
+}
+
+/// Whether a certificate has a subject at most, of which clients take no notice (RFC 9525, section 2).
+fn names_no_host(certificate: &CertificateDer<'_>) -> bool {
+    let (Ok(parsed), Ok(name)) = (ParsedCertificate::try_from(certificate), ServerName::try_from("media-cache.invalid")) else {
+        return false;
+    };
+    let checked = verify_server_name(&parsed, &name);
+    matches!(checked, Err(Error::InvalidCertificate(CertificateError::NotValidForNameContext { presented, .. })) if presented.is_empty())
 }
 
 /// When a certificate is valid.
