@@ -29,7 +29,8 @@ use crate::connections::exchange::Exchanges;
 use crate::connections::http2_request::check_request;
 use crate::connections::http2_stream::Http2Stream;
 use crate::connections::stream_body::StreamBody;
-use crate::connections::streams::{OpenStream, StreamExecutor, Streams, current_progress};
+use crate::connections::stream_executor::{StreamExecutor, current_progress};
+use crate::connections::streams::{OpenStream, Streams};
 use crate::problem::Problem;
 use crate::security_headers;
 

@@ -22,6 +22,7 @@ mod permits;
 mod routes;
 mod sending;
 mod stream_body;
+mod stream_executor;
 mod stream_progress;
 mod streams;
 mod timer;
