@@ -1,12 +1,15 @@
 //! Removing an entry also removes it from the tier.
 
 use http::Method;
+use media_cache_test_support::binary::binary;
+use media_cache_test_support::command::{CommandOutput, finish};
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::png;
 use media_cache_test_support::object_store::{Fault, ObjectStore};
+use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::soon::soon;
 
-use crate::node::{Node, objects};
+use crate::node::{LOCATION, Node, objects};
 
 #[tokio::test]
 async fn removed_entry_is_also_removed_from_the_tier() {
@@ -65,4 +68,71 @@ async fn failure_to_remove_an_entry_from_the_tier_is_reported() {
     );
     store.recover();
     assert_eq!(node.delete(&url).await.status, 204, "the copy was still there");
+}
+
+/// Runs `rm` on a directory.
+async fn rm(dir: &ServiceDirectory, store: &ObjectStore, variables: &[(&str, &str)], arguments: &[&str]) -> CommandOutput {
+    let mut command = binary([&["rm"], arguments].concat());
+    command.arg("--dir").arg(dir.cache()).envs(store.variables()).envs(variables.iter().copied());
+    finish(command, &[]).await
+}
+
+fn has_copy(store: &ObjectStore, url: &str) -> bool {
+    objects(url).iter().any(|name| store.object(name).is_some())
+}
+
+#[tokio::test]
+async fn command_without_a_service_also_removes_the_copies() {
+    let (origin, store) = (HttpOrigin::start().await, ObjectStore::start().await);
+    let urls = ["/a", "/b", "/c", "/d", "/e"].map(|path| origin.serves(path, "image/png", png(1)));
+    let node = Node::start(&store).await;
+    for url in &urls {
+        node.media(url).await.is("miss");
+    }
+    node.until_uploads("stored", 5).await;
+    let Node { dir, service } = node;
+    service.stop().await;
+    let config = dir.write("config.toml", format!("tier = {LOCATION:?}\n").as_bytes());
+    // The tier can be set in each of the usual places.
+    rm(&dir, &store, &[("MEDIA_CACHE_TIER", LOCATION)], &[&urls[0]]).await.succeeded_silently();
+    let by_prefix = ["--config", config.to_str().unwrap(), "--prefix", &urls[1], "--json"];
+    let removed = rm(&dir, &store, &[], &by_prefix).await.succeeded_silently();
+    assert_eq!(removed, "{\"copies\":1,\"failed\":0,\"removed\":1}\n");
+    assert_eq!(urls.each_ref().map(|url| has_copy(&store, url)), [false, false, true, true, true]);
+    // Without one, and with all entries, the copies stay.
+    rm(&dir, &store, &[], &[&urls[2]]).await.succeeded_silently();
+    let again = rm(&dir, &store, &[], &[&urls[2], "--tier", LOCATION]).await;
+    assert_eq!((again.code, has_copy(&store, &urls[2])), (Some(0), false), "there was still a copy: {again:?}");
+    let refused = rm(&dir, &store, &[], &["--all", "--yes", "--tier", LOCATION]).await.failed_with(2);
+    assert!(refused.contains("use `media-cache tier rm --all`"), "{refused}");
+    // A failure is reported, and the entry is removed nevertheless.
+    store.fail(Fault::Status(403));
+    let failed = rm(&dir, &store, &[], &[&urls[3], "--tier", LOCATION]).await.failed();
+    let expected = "the entry was removed, but its copy in the second tier s3://bucket/media may still exist: the store answered 403";
+    assert!(failed.contains(expected), "{failed}");
+    let failed = rm(&dir, &store, &[], &["--host", "127.0.0.1", "--tier", LOCATION]).await;
+    assert_eq!((failed.code, failed.text()), (Some(1), "removed 1 entry\n"));
+    assert!(failed.stderr.contains("copies in the second tier s3://bucket/media may still exist"), "{}", failed.stderr);
+    store.recover();
+    let removed = rm(&dir, &store, &[], &["--host", "127.0.0.1", "--tier", LOCATION]).await.succeeded_silently();
+    assert_eq!(removed, "removed 0 entries, and 2 in the second tier\n");
+}
+
+#[tokio::test]
+async fn command_removes_the_copies_of_a_host_while_a_service_is_running() {
+    let (origin, store) = (HttpOrigin::start().await, ObjectStore::start().await);
+    let url = origin.serves("/a.png", "image/png", png(1));
+    let node = Node::start(&store).await;
+    node.media(&url).await.is("miss");
+    node.until_uploads("stored", 1).await;
+    let removed = rm(&node.dir, &store, &[], &["--host", "127.0.0.1", "--tier", LOCATION]).await.succeeded_silently();
+    assert_eq!(removed, "removed 1 entry, and 1 in the second tier\n");
+    node.media(&url).await.is("miss");
+    assert_eq!(origin.requests("/a.png"), 2);
+    node.until_uploads("stored", 2).await;
+    // The service removes the copy of a URL itself, so the command needs no credentials.
+    let mut command = binary(["rm", &url]);
+    command.arg("--dir").arg(node.dir.cache()).env("MEDIA_CACHE_TIER", LOCATION);
+    finish(command, &[]).await.succeeded_silently();
+    assert!(!has_copy(&store, &url));
 }

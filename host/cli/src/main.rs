@@ -82,6 +82,10 @@ mod table;
 mod tier;
 #[cfg(feature = "tier")]
 mod tier_command;
+#[cfg(feature = "tier")]
+mod tier_copies;
+#[cfg(feature = "tier")]
+mod tier_timeout;
 mod tls;
 mod used_cache;
 mod user_files;

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::Args;
 use media_cache::policy::RequestObserver;
 use media_cache::{Builder, Downloader, KeyRules, MediaCache, Spool};
+use media_cache_entry_files::KeyDigest;
+use media_cache_maintenance::EntryFilter;
 use media_cache_server::SecondTier;
 
 /// No options.
@@ -46,6 +48,30 @@ impl ServiceTier {
     }
 
     pub async fn finish(&self, _: Duration) {
+        match self.0 {}
+    }
+}
+
+/// No options.
+#[derive(Args)]
+pub struct CopiesOption {}
+
+impl CopiesOption {
+    /// No copies.
+    pub fn open(&self) -> anyhow::Result<Option<TierCopies>> {
+        Ok(None)
+    }
+}
+
+/// Copies that do not exist.
+pub struct TierCopies(Infallible);
+
+impl TierCopies {
+    pub async fn remove(&self, _: KeyDigest) -> anyhow::Result<bool> {
+        match self.0 {}
+    }
+
+    pub async fn remove_matching(&self, _: &EntryFilter) -> anyhow::Result<u64> {
         match self.0 {}
     }
 }

@@ -5,14 +5,17 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use media_cache::DirectoryLock;
+use media_cache_entry_files::KeyDigest;
 use media_cache_maintenance::{EntryDirectory, EntryFilter};
 use serde_json::json;
 
-use crate::config::Settings;
+use crate::config::{Settings, UsageError};
 use crate::directory::CacheDirectory;
+use crate::directory_options::key_in;
 use crate::key_rules::KeyRuleOptions;
 use crate::selection::Selection;
 use crate::service_option::ServiceOption;
+use crate::tier::{CopiesOption, TierCopies};
 use crate::used_cache::UsedCache;
 use crate::{attach, output};
 
@@ -36,11 +39,13 @@ pub struct Rm {
     directory: CacheDirectory,
     #[command(flatten)]
     key_rules: KeyRuleOptions,
+    #[command(flatten)]
+    copies: CopiesOption,
 }
 
 impl Rm {
     pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
-        let Self { urls, selection, yes, json, service, directory, key_rules } = self;
+        let Self { urls, selection, yes, json, service, directory, key_rules, copies } = self;
         let filter = selection.filter();
         let service = service.client(settings)?;
         if matches!(filter, Some(EntryFilter::All)) && !yes {
@@ -48,15 +53,29 @@ impl Rm {
                 service.as_ref().map_or_else(|| directory.dir.display().to_string(), |service| service.address().to_string());
             anyhow::bail!("this would remove all entries in {place}; add --yes to confirm");
         }
+        let copies = match (&service, &filter) {
+            // A service removes the copies itself.
+            (Some(_), _) => None,
+            // Other services have entries there that this cache never had.
+            (None, Some(EntryFilter::All)) if settings.is_flag("tier") => {
+                let message = "--all leaves the second tier unchanged; use `media-cache tier rm --all` to remove what is in it";
+                return Err(UsageError::new(message.into()).into());
+            }
+            (None, Some(EntryFilter::All)) => None,
+            (None, _) => copies.open()?,
+        };
         let target = match service {
             Some(service) => Target::Used(UsedCache::Service(service)),
             None => Target::of(&directory, settings).await?,
         };
+        // A service in the directory removes the copy of a URL itself, and this command may not have its credentials.
+        let is_left_to_owner = matches!(target, Target::Used(_)) && filter.is_none() && !settings.is_flag("tier");
+        let entries = Entries { target, copies: copies.filter(|_| !is_left_to_owner), key_rules };
         let code = match filter {
-            Some(filter) => target.remove_matching(&filter, json).await,
-            None => target.remove(&urls, &key_rules, json).await,
+            Some(filter) => entries.remove_matching(&filter, json).await,
+            None => entries.remove(&urls, json).await,
         };
-        let closed = match target {
+        let closed = match entries.target {
             Target::Used(cache) => cache.close().await,
             Target::Files(..) => Ok(()),
         };
@@ -83,15 +102,21 @@ impl Target {
         let (directory, lock) = directory.owned()?;
         Ok(Self::Files(directory, lock))
     }
+}
 
-    async fn remove(&self, urls: &[String], key_rules: &KeyRuleOptions, json: bool) -> anyhow::Result<ExitCode> {
+/// The entries that are removed, with their copies.
+struct Entries {
+    target: Target,
+    copies: Option<TierCopies>,
+    key_rules: KeyRuleOptions,
+}
+
+impl Entries {
+    async fn remove(&self, urls: &[String], json: bool) -> anyhow::Result<ExitCode> {
         let (mut code, mut documents) = (ExitCode::SUCCESS, Vec::new());
         for url in urls {
             // If one entry cannot be removed, the other entries are still removed.
-            let outcome = match self {
-                Self::Files(directory, _) => directory.remove(key_rules.digest(url)).map_err(Into::into),
-                Self::Used(cache) => cache.remove(url).await,
-            };
+            let outcome = self.remove_one(url).await;
             let error = outcome.as_ref().err().map(|error| format!("{error:#}"));
             documents.push(json!({ "url": url, "removed": matches!(outcome, Ok(true)), "error": error }));
             let problem = match outcome {
@@ -108,10 +133,41 @@ impl Target {
         Ok(code)
     }
 
+    /// Removes the copy first, so that the entry cannot return from it. Returns whether there was an entry or a copy.
+    async fn remove_one(&self, url: &str) -> anyhow::Result<bool> {
+        let had_copy = match &self.copies {
+            Some(copies) => copies.remove(self.digest(url)).await,
+            None => Ok(false),
+        };
+        let had_entry = match &self.target {
+            Target::Files(directory, _) => directory.remove(self.key_rules.digest(url))?,
+            Target::Used(cache) => cache.remove(url).await?,
+        };
+        Ok(had_copy.map_err(|error| anyhow::anyhow!("the entry was removed, but {error:#}"))? || had_entry)
+    }
+
+    fn digest(&self, url: &str) -> KeyDigest {
+        match &self.target {
+            Target::Used(UsedCache::Directory(cache)) => KeyDigest::of(&key_in(cache, url)),
+            Target::Used(UsedCache::Service(_)) | Target::Files(..) => self.key_rules.digest(url),
+        }
+    }
+
     async fn remove_matching(&self, filter: &EntryFilter, json: bool) -> anyhow::Result<ExitCode> {
         let mut code = ExitCode::SUCCESS;
-        let (removed, failed) = match self {
-            Self::Files(directory, _) => {
+        let copies = match &self.copies {
+            Some(copies) => match copies.remove_matching(filter).await {
+                Ok(removed) => Some(removed),
+                Err(error) => {
+                    output::problem(format_args!("{error:#}"));
+                    code = ExitCode::FAILURE;
+                    None
+                }
+            },
+            None => None,
+        };
+        let (removed, failed) = match &self.target {
+            Target::Files(directory, _) => {
                 let removed = directory.remove_matching(filter, |error| {
                     output::problem(error);
                     code = ExitCode::FAILURE;
@@ -119,15 +175,15 @@ impl Target {
                 let summary = removed.with_context(|| format!("cannot list the directory {}", directory.path().display()))?;
                 (summary.removed, summary.failed)
             }
-            Self::Used(cache) => (cache.remove_matching(filter).await?, 0),
+            Target::Used(cache) => (cache.remove_matching(filter).await?, 0),
         };
         if json {
-            output::json_value(&json!({ "removed": removed, "failed": failed }))?;
-        } else if failed > 0 {
-            output::line(format_args!("removed {}; {failed} could not be removed", output::entries(removed)))?;
-        } else {
-            output::line(format_args!("removed {}", output::entries(removed)))?;
+            output::json_value(&json!({ "removed": removed, "failed": failed, "copies": copies }))?;
+            return Ok(code);
         }
+        let of_copies = copies.map_or_else(String::new, |copies| format!(", and {copies} in the second tier"));
+        let of_failures = if failed > 0 { format!("; {failed} could not be removed") } else { String::new() };
+        output::line(format_args!("removed {}{of_copies}{of_failures}", output::entries(removed)))?;
         Ok(code)
     }
 }

@@ -12,6 +12,9 @@ use media_cache_server::{SecondTier, TierOutage, TierReport};
 use media_cache_tier::{Direction, Location, Tier, TierOptions};
 use url::Url;
 
+pub use crate::tier_copies::{CopiesOption, TierCopies};
+use crate::tier_timeout::TierTimeout;
+
 /// The second tier of a service.
 #[derive(Args)]
 #[command(next_help_heading = "Second tier")]
@@ -28,9 +31,8 @@ pub struct TierOption {
 #[derive(Args)]
 #[command(next_help_heading = "Second tier")]
 struct TierLimits {
-    /// The maximum time for a response of the second tier, and for each further MiB of its body; the media then comes from the origin
-    #[arg(long, value_name = "MS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(10..=600_000))]
-    tier_timeout_ms: u64,
+    #[command(flatten)]
+    timeout: TierTimeout,
     /// The maximum number of concurrent uploads to the second tier
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=256))]
     tier_uploads: u64,
@@ -54,14 +56,14 @@ impl TierOption {
     /// Returns an error with a message for the user.
     pub fn open(&self) -> anyhow::Result<Option<ServiceTier>> {
         let Some(location) = &self.tier else { return Ok(None) };
-        let TierLimits { tier_timeout_ms, tier_uploads, tier_queue, tier_lease_kb, ref tier_lease_host } = self.limits;
+        let TierLimits { timeout, tier_uploads, tier_queue, tier_lease_kb, ref tier_lease_host } = self.limits;
         let hosts = tier_lease_host.clone();
         let is_leased = move |url: &str| {
             let url = Url::parse(url).ok();
             url.as_ref().and_then(Url::host).is_some_and(|host| hosts.iter().any(|pattern| pattern.matches(&host)))
         };
         let options = TierOptions {
-            timeout: Duration::from_millis(tier_timeout_ms),
+            timeout: timeout.get(),
             max_uploads: usize::try_from(tier_uploads)?,
             max_queue: usize::try_from(tier_queue)?,
             lease_bytes: Some(tier_lease_kb << 10),

@@ -149,14 +149,6 @@ impl Inventory {
         })
     }
 
-    /// Removes an entry. Returns whether it had a sidecar.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn remove(&self, digest: KeyDigest) -> Result<bool, StoreFailure> {
-        self.store.remove(digest).await
-    }
-
     /// When each entry was last used, as the end of an hour, by its fingerprint. Entries that no node has listed are missing.
     ///
     /// # Errors

@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The default of [`TierOptions::timeout`].
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Chooses URLs.
 pub type UrlRule = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
@@ -39,7 +42,7 @@ impl TierOptions {
     pub fn new(node: impl Into<String>) -> Self {
         Self {
             node: node.into(),
-            timeout: Duration::from_secs(2),
+            timeout: DEFAULT_TIMEOUT,
             max_lookups: 64,
             max_uploads: 4,
             max_queue: 1000,

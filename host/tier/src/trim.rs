@@ -3,7 +3,6 @@
 use std::time::SystemTime;
 
 use futures::{StreamExt, TryStreamExt};
-use media_cache_entry_files::KeyDigest;
 use object_store::path::Path;
 
 use crate::failure::StoreFailure;
@@ -84,11 +83,6 @@ impl Inventory {
             deletions.buffer_unordered(CONCURRENCY).try_for_each(|_| std::future::ready(Ok(()))).await?;
         }
         Ok(summary)
-    }
-
-    async fn remove_all(&self, digests: Vec<KeyDigest>) -> Result<(), StoreFailure> {
-        let removals = futures::stream::iter(digests).map(|digest| self.remove(digest));
-        removals.buffer_unordered(CONCURRENCY).try_for_each(|_| std::future::ready(Ok(()))).await
     }
 
     /// Old leases and old lists of used entries.

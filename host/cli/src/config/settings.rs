@@ -100,6 +100,11 @@ impl Settings {
         self.iter().any(|setting| setting.name == name && setting.is_default())
     }
 
+    /// Whether the value of an option is an argument.
+    pub fn is_flag(&self, name: &str) -> bool {
+        self.iter().any(|setting| setting.name == name && setting.is_flag())
+    }
+
     /// The value of an option, if it has one that is text.
     pub fn text(&self, name: &str) -> Option<&str> {
         let setting = self.iter().find(|setting| setting.name == name)?;

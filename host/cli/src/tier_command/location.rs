@@ -1,15 +1,11 @@
 //! The second tier that a command uses.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use clap::Args;
 use media_cache_tier::{Inventory, Location};
 
 use crate::config::ConfigurationFile;
-
-/// The default of `--tier-timeout-ms`.
-pub const DEFAULT_TIMEOUT_MS: u64 = 2000;
+use crate::tier_timeout::TierTimeout;
 
 /// A second tier.
 #[derive(Args)]
@@ -19,9 +15,8 @@ pub struct TierLocation {
     /// environment
     #[arg(long = "tier", value_name = "URL")]
     location: Location,
-    /// The maximum time for a response of the second tier, and for each further MiB of its body
-    #[arg(long, value_name = "MS", default_value_t = DEFAULT_TIMEOUT_MS, value_parser = clap::value_parser!(u64).range(10..=600_000))]
-    tier_timeout_ms: u64,
+    #[command(flatten)]
+    timeout: TierTimeout,
 }
 
 /// A second tier, and the file that may name it, for commands that use no directory.
@@ -39,7 +34,7 @@ impl TierLocation {
     /// # Errors
     /// Returns an error with a message for the user.
     pub fn open(&self) -> anyhow::Result<Inventory> {
-        Inventory::open(&self.location, Duration::from_millis(self.tier_timeout_ms)).context("--tier")
+        Inventory::open(&self.location, self.timeout.get()).context("--tier")
     }
 
     /// A failure to use the tier, for the user.

@@ -1,19 +1,18 @@
 //! `media-cache tier ls`, and `media-cache ls --dir` with the location of a store.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use futures::TryStreamExt;
 use indicatif::HumanBytes;
 use media_cache_entry_files::Sidecar;
-use media_cache_tier::{Inventory, Location, TierEntry};
+use media_cache_tier::{DEFAULT_TIMEOUT, Inventory, Location, TierEntry};
 use serde_json::json;
 
 use crate::output;
 use crate::tier_command::hours::{ago, seconds};
-use crate::tier_command::location::{ConfiguredTier, DEFAULT_TIMEOUT_MS, failure};
+use crate::tier_command::location::{ConfiguredTier, failure};
 
 /// `media-cache tier ls`.
 #[derive(Args)]
@@ -38,7 +37,7 @@ impl Ls {
 /// Returns an error with a message for the user.
 pub async fn list_at(location: &str, json: bool) -> anyhow::Result<ExitCode> {
     let location: Location = location.parse().context("--dir")?;
-    let inventory = Inventory::open(&location, Duration::from_millis(DEFAULT_TIMEOUT_MS)).context("--dir")?;
+    let inventory = Inventory::open(&location, DEFAULT_TIMEOUT).context("--dir")?;
     list(&inventory, json).await.with_context(|| failure(&location))
 }
 

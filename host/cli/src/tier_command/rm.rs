@@ -4,9 +4,6 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use futures::TryStreamExt;
-use media_cache_entry_files::KeyDigest;
-use media_cache_maintenance::EntryFilter;
 use media_cache_tier::Inventory;
 
 use crate::config::UsageError;
@@ -38,7 +35,7 @@ impl Rm {
         }
         let inventory = tier.tier.open()?;
         let removed = match &filter {
-            Some(filter) => remove_matching(&inventory, filter).await,
+            Some(filter) => inventory.remove_matching(filter).await.map_err(Into::into),
             None => remove(&inventory, &urls, &key_rules).await,
         };
         let removed = removed.with_context(|| tier.tier.failure())?;
@@ -56,23 +53,4 @@ async fn remove(inventory: &Inventory, urls: &[String], key_rules: &KeyRuleOptio
         }
     }
     Ok(removed)
-}
-
-async fn remove_matching(inventory: &Inventory, filter: &EntryFilter) -> anyhow::Result<u64> {
-    let entries = inventory.entries().await?;
-    let matching: Vec<KeyDigest> = match filter {
-        EntryFilter::All => entries.into_iter().map(|entry| entry.digest).collect(),
-        filter => {
-            let sidecars = inventory.sidecars(entries).try_filter_map(|(entry, sidecar)| {
-                let url = sidecar.ok().flatten().map(|sidecar| sidecar.url);
-                let digest = url.is_some_and(|url| filter.matches(&url)).then_some(entry.digest);
-                std::future::ready(Ok(digest))
-            });
-            sidecars.try_collect().await?
-        }
-    };
-    for digest in &matching {
-        inventory.remove(*digest).await?;
-    }
-    Ok(matching.len() as u64)
 }
