@@ -40,6 +40,8 @@ impl Node {
         let timeout = if arguments.contains(&TIMEOUT) { &[][..] } else { &[TIMEOUT, PATIENT] };
         let arguments = [&["--listen", "127.0.0.1:0", "--tier", location], timeout, arguments].concat();
         let service = Service::start_with_variables(&dir.cache(), variables, &arguments).await;
+        // From here on, a store that fails does so in the requests of the test.
+        service.wait_for_log("the second tier can").await;
         Self { dir, service }
     }
 

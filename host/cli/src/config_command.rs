@@ -22,7 +22,7 @@ pub enum Config {
     /// It tries everything that is possible without listening and without touching the directory: the file, the components and the policy
     /// with its options, files with keys and tokens, the directory, the addresses, and the program that converts GIFs. The exit status is 1
     /// if something is wrong.
-    Check(Box<Configuration>),
+    Check(Box<Check>),
 }
 
 /// The options of `serve`, and the output format.
@@ -35,6 +35,16 @@ pub struct Configuration {
     serve: Serve,
 }
 
+/// `media-cache config check`.
+#[derive(Args)]
+pub struct Check {
+    /// Also contact the store of the second tier: read from it, and write a small object
+    #[arg(long)]
+    contact: bool,
+    #[command(flatten)]
+    configuration: Configuration,
+}
+
 impl Config {
     /// Runs the command.
     ///
@@ -44,17 +54,33 @@ impl Config {
         match self {
             Self::Show(shown) if shown.json => output::json_value(&config::json(settings))?,
             Self::Show(_) => output::lines(config::document(settings).lines())?,
-            Self::Check(checked) => {
-                let problems: Vec<_> = checked.serve.problems().await.iter().map(|problem| format!("{problem:#}")).collect();
-                if checked.json {
-                    output::json_value(&json!({ "ok": problems.is_empty(), "problems": problems }))?;
-                    return Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
-                }
-                let mut all = Problems::default();
-                problems.into_iter().for_each(|problem| all.add(problem));
-                all.none()?;
-                output::line("ok")?;
-            }
+            Self::Check(check) => return check.run().await,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Check {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let Self { contact, configuration: Configuration { json, serve } } = self;
+        let mut problems = serve.problems().await;
+        let mut contacted = None;
+        if contact && let Some((tier, of_tier)) = serve.contact_tier().await {
+            contacted = Some(tier);
+            problems.extend(of_tier);
+        }
+        let problems: Vec<String> = problems.iter().map(|problem| format!("{problem:#}")).collect();
+        if json {
+            output::json_value(&json!({ "ok": problems.is_empty(), "problems": problems }))?;
+            return Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        let mut all = Problems::default();
+        problems.into_iter().for_each(|problem| all.add(problem));
+        all.none()?;
+        match contacted {
+            Some(tier) => output::line(format_args!("ok; the second tier {tier} can be read and written to"))?,
+            None if contact => output::line("ok; there is no second tier to contact")?,
+            None => output::line("ok")?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -43,6 +43,10 @@ impl ServiceTier {
         match self.0 {}
     }
 
+    pub async fn contact(&self) -> (String, Vec<anyhow::Error>) {
+        match self.0 {}
+    }
+
     pub async fn list_used(&self, _: Duration) {
         match self.0 {}
     }

@@ -416,6 +416,13 @@ impl Serve {
         Ok(self.failure_memory.configure(builder))
     }
 
+    /// Contacts the store of the second tier, if there is one. Returns what it is, and the problems.
+    pub async fn contact_tier(&self) -> Option<(String, Vec<anyhow::Error>)> {
+        // Other problems of the options are reported without contact.
+        let tier = self.tier.open().ok()??;
+        Some(tier.contact().await)
+    }
+
     /// Problems that would keep a service from starting, as far as they can be found without listening and without touching the directory.
     pub async fn problems(&self) -> Vec<anyhow::Error> {
         let directory = check_directory(self.storage.dir()).err();

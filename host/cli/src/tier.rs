@@ -9,7 +9,7 @@ use media_cache::policy::RequestObserver;
 use media_cache::{Builder, Downloader, KeyRules, MediaCache, Spool};
 use media_cache_http_downloader::HostPattern;
 use media_cache_server::{SecondTier, TierOutage, TierReport};
-use media_cache_tier::{Direction, Location, Tier, TierOptions};
+use media_cache_tier::{Contact, Direction, Location, Tier, TierOptions};
 use url::Url;
 
 pub use crate::tier_copies::{CopiesOption, TierCopies};
@@ -104,8 +104,24 @@ impl ServiceTier {
 
     /// Uploads what the cache stores from now on.
     pub fn follow(&self, cache: MediaCache) {
-        tracing::info!("the second tier is {}", self.0.location());
+        tracing::info!("the second tier is {}", self.name());
         self.0.follow(cache);
+    }
+
+    /// Contacts the store. Returns what it is, and the problems.
+    pub async fn contact(&self) -> (String, Vec<anyhow::Error>) {
+        let name = self.name();
+        let Contact { reading, writing } = self.0.contact().await;
+        let reading = reading.err().map(|failure| anyhow::anyhow!("the second tier {name} cannot be read: {failure}"));
+        let writing = writing.err().map(|failure| anyhow::anyhow!("the second tier {name} cannot be written to: {failure}"));
+        (name, reading.into_iter().chain(writing).collect())
+    }
+
+    /// The location, and the endpoint that is used for it.
+    fn name(&self) -> String {
+        let location = self.0.location();
+        let endpoint = location.endpoint().map_or_else(String::new, |endpoint| format!(" at {endpoint}"));
+        format!("{location}{endpoint}")
     }
 
     /// Lists in the tier what was used, at most for this long. To be called after the cache was closed.

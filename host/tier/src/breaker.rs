@@ -1,12 +1,13 @@
 //! Stops using a store that fails, and tries it again after a while (a circuit breaker).
 //!
-//! After [`THRESHOLD`] failures in a row, the store is not used for a pause. Then a single attempt is made; if it fails, the next pause is
-//! twice as long.
+//! After [`THRESHOLD`] failures in a row, the store is not used for a pause. Then a single attempt is made, by the next request or by a probe
+//! in the background; if it fails, the next pause is twice as long.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 use crate::failure::StoreFailure;
 use crate::status::Outage;
@@ -24,6 +25,8 @@ pub(crate) struct Breaker {
     /// What happens during an outage, for the log.
     consequence: &'static str,
     state: Mutex<State>,
+    /// Notified when a pause begins or ends, and when an attempt has ended.
+    changed: Notify,
 }
 
 #[derive(Default)]
@@ -49,7 +52,7 @@ pub(crate) struct Permit<'a> {
 
 impl Breaker {
     pub fn new(purpose: &'static str, consequence: &'static str) -> Self {
-        Self { purpose, consequence, state: Mutex::default() }
+        Self { purpose, consequence, state: Mutex::default(), changed: Notify::new() }
     }
 
     /// Permission for a request.
@@ -66,6 +69,24 @@ impl Breaker {
             Some(_) => return Err(StoreFailure::Paused),
         };
         Ok(Permit { breaker: self, is_attempt })
+    }
+
+    /// Waits until an attempt after a pause can be made, unless another request makes it, and returns the permission for it.
+    pub async fn attempt(&self) -> Permit<'_> {
+        loop {
+            // This also waits for changes from here on.
+            let changed = self.changed.notified();
+            let until = self.lock().paused.as_ref().filter(|paused| !paused.is_tried).map(|paused| paused.until);
+            match until {
+                None => changed.await,
+                Some(until) => tokio::select! {
+                    () = sleep_until(until) => if let Ok(permit) = self.permit() && permit.is_attempt {
+                        return permit;
+                    },
+                    () = changed => {}
+                },
+            }
+        }
     }
 
     /// When the next request will be permitted, unless it is now.
@@ -93,16 +114,30 @@ impl Breaker {
             }
             Some(_) => {}
             None if failures >= THRESHOLD => {
-                let outage = Outage { reason: failure.to_string(), since: SystemTime::now() };
                 tracing::warn!("the second tier failed {failures} times in a row: {}; last failure: {failure}", self.consequence);
-                state.paused = Some(Paused { pause: shortest, until: Instant::now() + shortest, is_tried: false, outage });
+                state.paused = Some(Paused::new(failure, shortest));
             }
-            None => {}
+            None => return,
         }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Stops using the store after a single failure, because nothing is known about it yet.
+    pub fn open(&self, failure: &StoreFailure) {
+        self.lock().paused.get_or_insert_with(|| Paused::new(failure, PAUSES.0));
+        self.changed.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Paused {
+    fn new(failure: &StoreFailure, pause: Duration) -> Self {
+        let outage = Outage { reason: failure.to_string(), since: SystemTime::now() };
+        Self { pause, until: Instant::now() + pause, is_tried: false, outage }
     }
 }
 
@@ -127,6 +162,8 @@ impl Permit<'_> {
         // A request that began before the outage says nothing about the store now.
         if self.is_attempt && state.paused.take().is_some() {
             tracing::info!("the second tier can be used again for {}", self.breaker.purpose);
+            drop(state);
+            self.breaker.changed.notify_waiters();
         }
     }
 }
@@ -138,12 +175,15 @@ impl Drop for Permit<'_> {
             && let Some(paused) = &mut self.breaker.lock().paused
         {
             paused.is_tried = false;
+            self.breaker.changed.notify_waiters();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
 
     fn failed() -> Result<(), StoreFailure> {
@@ -183,6 +223,23 @@ mod tests {
             breaker.permit().unwrap().report(failed()).unwrap_err();
         }
         assert_eq!(breaker.pause_left(), Some(PAUSES.1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempt_in_the_background_waits_for_the_pause_and_for_other_attempts() {
+        let breaker = broken();
+        let begun = Instant::now();
+        let first = breaker.attempt().await;
+        assert_eq!(begun.elapsed(), PAUSES.0);
+        assert!(breaker.attempt().now_or_never().is_none(), "one attempt at a time");
+        first.report(failed()).unwrap_err();
+        breaker.attempt().await.report(Ok(())).unwrap();
+        assert_eq!(begun.elapsed(), PAUSES.0 * 3);
+        assert!(breaker.attempt().now_or_never().is_none() && breaker.outage().is_none());
+        breaker.open(&StoreFailure::Failed("503".into()));
+        let cancelled = breaker.attempt().await;
+        let (next, ()) = tokio::join!(breaker.attempt(), async { drop(cancelled) });
+        assert!(next.is_attempt() && begun.elapsed() == PAUSES.0 * 4);
     }
 
     #[tokio::test]

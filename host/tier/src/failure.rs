@@ -6,12 +6,18 @@ use std::time::Duration;
 /// The maximum length of a message from a store, in bytes.
 const MAX_MESSAGE: usize = 300;
 
+/// What contains the objects of a store.
+const BUCKET: &str = "bucket or container";
+
 /// Why a request to the store failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreFailure {
     /// There is no such object.
     #[error("there is no such object")]
     NotFound,
+    /// The bucket, container or directory does not exist.
+    #[error("the {0} does not exist; create it, or correct the location of the tier")]
+    Missing(&'static str),
     /// The object exists although it must not, or differs from the one that was expected.
     #[error("another node has created or changed the object")]
     Conflict,
@@ -41,7 +47,7 @@ impl StoreFailure {
     /// Whether this means that the store cannot be used at present. Other failures are about a single object.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Timeout { .. } | Self::Failed(_))
+        matches!(self, Self::Missing(_) | Self::Timeout { .. } | Self::Failed(_))
     }
 }
 
@@ -49,6 +55,7 @@ impl From<object_store::Error> for StoreFailure {
     fn from(error: object_store::Error) -> Self {
         use object_store::Error as E;
         match error {
+            E::NotFound { source, .. } if names_bucket(&source.to_string()) => Self::Missing(BUCKET),
             E::NotFound { .. } => Self::NotFound,
             E::AlreadyExists { .. } | E::Precondition { .. } | E::NotModified { .. } => Self::Conflict,
             E::NotImplemented { .. } | E::NotSupported { .. } => Self::Unsupported(message(&error)),
@@ -61,10 +68,15 @@ impl StoreFailure {
     /// The failure to write an object: that something is missing can only be the bucket.
     pub(crate) fn of_write(self) -> Self {
         match self {
-            Self::NotFound => Self::Failed("the bucket or container does not exist".into()),
+            Self::NotFound => Self::Missing(BUCKET),
             failure => failure,
         }
     }
+}
+
+/// Whether an answer with the status 404 is about the bucket, not about an object in it.
+fn names_bucket(answer: &str) -> bool {
+    element(answer, "Code").is_some_and(|code| ["NoSuchBucket", "ContainerNotFound"].contains(&code))
 }
 
 /// The message of an error, in one line of limited length: what the store answered, or why it did not, without the URL of the request.
@@ -115,6 +127,20 @@ mod tests {
         let source = "Error performing GET https://key@bucket.example/a.json in 1.2s - HTTP error: connection refused";
         let failure = StoreFailure::from(object_store::Error::Generic { store: "S3", source: source.into() });
         assert_eq!(failure.to_string(), "HTTP error: connection refused");
+    }
+
+    #[test]
+    fn missing_bucket_is_not_a_missing_object() {
+        for (code, expected) in [
+            ("NoSuchKey", StoreFailure::NotFound),
+            ("BlobNotFound", StoreFailure::NotFound),
+            ("NoSuchBucket", StoreFailure::Missing(BUCKET)),
+            ("ContainerNotFound", StoreFailure::Missing(BUCKET)),
+        ] {
+            let source = format!("Server returned non-2xx status code: 404 Not Found: <Error><Code>{code}</Code></Error>").into();
+            let failure = StoreFailure::from(object_store::Error::NotFound { path: "a.json".into(), source });
+            assert_eq!((failure.is_outage(), failure), (expected != StoreFailure::NotFound, expected), "{code}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Where a tier is: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix` or `file:///directory`.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,6 +97,44 @@ impl Location {
     /// The prefix of all objects.
     pub(crate) fn prefix(&self) -> &Path {
         &self.prefix
+    }
+
+    /// The directory, if the store is one.
+    pub(crate) fn directory(&self) -> Option<&FilePath> {
+        match &self.scheme {
+            Scheme::Directory(directory) => Some(directory),
+            Scheme::S3 | Scheme::Google | Scheme::Azure => None,
+        }
+    }
+
+    /// The endpoint to which requests for a bucket or container are sent, according to the environment, without credentials. `None` if the
+    /// environment names none and there is no usual one.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<String> {
+        let endpoint = match &self.scheme {
+            Scheme::S3 => {
+                let builder = AmazonS3Builder::from_env();
+                let regional = || {
+                    let region = builder.get_config_value(&AmazonS3ConfigKey::Region);
+                    format!("https://s3.{}.amazonaws.com", region.as_deref().unwrap_or("us-east-1"))
+                };
+                builder.get_config_value(&AmazonS3ConfigKey::Endpoint).unwrap_or_else(regional)
+            }
+            Scheme::Google => {
+                let configured = GoogleCloudStorageBuilder::from_env().get_config_value(&GoogleConfigKey::BaseUrl);
+                configured.unwrap_or_else(|| "https://storage.googleapis.com".into())
+            }
+            Scheme::Azure => {
+                let builder = MicrosoftAzureBuilder::from_env();
+                let account = || builder.get_config_value(&AzureConfigKey::AccountName);
+                let of_account = || Some(format!("https://{}.blob.core.windows.net", account()?));
+                builder.get_config_value(&AzureConfigKey::Endpoint).or_else(of_account)?
+            }
+            Scheme::Directory(_) => return None,
+        };
+        let url = Url::parse(&endpoint).ok()?;
+        let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+        Some(format!("{}://{}{port}{}", url.scheme(), url.host_str()?, url.path().trim_end_matches('/')))
     }
 
     /// The store. Credentials and further options come from the environment. Nothing is requested from the store yet. `timeout` limits

@@ -49,6 +49,11 @@ impl Names {
         self.own("clock")
     }
 
+    /// An object that never exists. Reading it shows whether the store can be read.
+    pub fn probe(&self) -> Path {
+        self.own("probe")
+    }
+
     /// Where nodes list what they have used.
     pub fn all_usage(&self) -> Path {
         self.own("usage")

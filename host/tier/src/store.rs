@@ -1,5 +1,6 @@
 //! Requests to the store, with time limits. A store that fails is not used for a while.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -25,6 +26,8 @@ const MAX_RECEIVING: Duration = Duration::from_secs(30);
 /// The store of a tier.
 pub(crate) struct Store {
     objects: Arc<dyn ObjectStore>,
+    /// The directory, if the store is one. It may be a mount that disappears.
+    directory: Option<PathBuf>,
     pub names: Names,
     pub timeout: Duration,
     pub reads: Breaker,
@@ -53,19 +56,20 @@ pub(crate) enum When {
 impl Store {
     /// The store at a location. The library does not try again, since a caller rather uses an origin.
     pub fn open(location: &Location, timeout: Duration) -> Result<Self, LocationError> {
-        Ok(Self::of(location.store(timeout, 0)?, location.prefix().clone(), timeout))
+        Ok(Self::of(location, location.store(timeout, 0)?, timeout))
     }
 
     /// The same for a command, which has no alternative: requests are tried again, and may take longer.
     pub fn patient(location: &Location, timeout: Duration) -> Result<Self, LocationError> {
         const RETRIES: usize = 4;
-        Ok(Self::of(location.store(timeout, RETRIES)?, location.prefix().clone(), timeout * (RETRIES as u32 + 1)))
+        Ok(Self::of(location, location.store(timeout, RETRIES)?, timeout * (RETRIES as u32 + 1)))
     }
 
-    pub fn of(objects: Arc<dyn ObjectStore>, prefix: Path, timeout: Duration) -> Self {
+    fn of(location: &Location, objects: Arc<dyn ObjectStore>, timeout: Duration) -> Self {
         Self {
             objects,
-            names: Names::new(prefix),
+            directory: location.directory().map(Into::into),
+            names: Names::new(location.prefix().clone()),
             timeout,
             reads: Breaker::new("lookups", "media that is not stored here comes from its origin"),
             writes: Breaker::new("uploads and leases", "new media is not uploaded, and nodes do not wait for each other"),
@@ -84,7 +88,18 @@ impl Store {
         what: &'static str,
         request: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T, StoreFailure> {
-        Ok(timeout(limit, request).await.map_err(|_| StoreFailure::Timeout { limit, what })??)
+        let request = async {
+            self.check_directory().await?;
+            Ok(request.await?)
+        };
+        timeout(limit, request).await.unwrap_or(Err(StoreFailure::Timeout { limit, what }))
+    }
+
+    /// Fails if the store is a directory that no longer exists. Otherwise, nothing would be found in it, and writing would create it.
+    async fn check_directory(&self) -> Result<(), StoreFailure> {
+        let Some(directory) = self.directory.clone() else { return Ok(()) };
+        let exists = tokio::task::spawn_blocking(move || directory.is_dir()).await.unwrap_or(false);
+        if exists { Ok(()) } else { Err(StoreFailure::Missing("directory")) }
     }
 
     /// Begins to receive an object of at most `max_bytes`.

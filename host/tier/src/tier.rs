@@ -52,16 +52,24 @@ impl Tier {
     }
 
     /// Uploads the entries of this cache from now on, after downloads by this tier's [downloader](Self::downloader), and lists what is
-    /// used, until [`finish`](Self::finish) is called.
+    /// used, until [`finish`](Self::finish) is called. Until then, a task also logs whether the store can be read, and tries it again while
+    /// it fails.
     pub fn follow(&self, cache: MediaCache) {
         self.0.cache.send_replace(Some(cache));
         let tier = self.0.clone();
         tokio::spawn(async move {
             tokio::select! {
                 () = tier.keep_listing_used() => {}
+                () = tier.keep_probing() => {}
                 () = tier.closing() => {}
             }
         });
+    }
+
+    /// Contacts the store: reads from it, and writes a small object that has no other effect.
+    pub async fn contact(&self) -> Contact {
+        let store = &self.0.store;
+        Contact { reading: store.probe_reading().await, writing: store.probe_writing().await }
     }
 
     /// Waits until everything has been uploaded, at most for `limit`. To be called before the cache is closed. After that, lookups end
@@ -104,6 +112,15 @@ impl Tier {
             leases: counters.leases(),
         }
     }
+}
+
+/// Whether a store can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// Whether it can be read.
+    pub reading: Result<(), StoreFailure>,
+    /// Whether it can be written to.
+    pub writing: Result<(), StoreFailure>,
 }
 
 impl Copies for Tier {

@@ -25,6 +25,8 @@ const BUCKET: &str = "/bucket/";
 pub enum Fault {
     /// It answers with a status and an error document.
     Status(u16),
+    /// It answers that the bucket does not exist.
+    NoBucket,
     /// It closes the connection in the middle of a body.
     Partial,
     /// It sends half of a body, and then nothing.
@@ -177,6 +179,7 @@ async fn respond(State(shared): State<Arc<Mutex<Shared>>>, request: Request) -> 
     };
     match fault {
         Some(Fault::Status(status)) => return error(StatusCode::from_u16(status).unwrap()),
+        Some(Fault::NoBucket) => return coded_error(StatusCode::NOT_FOUND, "NoSuchBucket"),
         Some(Fault::Silence) => std::future::pending().await,
         Some(Fault::Partial | Fault::Stall | Fault::OtherBytes) | None => {}
     }
@@ -276,7 +279,11 @@ fn document(body: String) -> Response {
 }
 
 fn error(status: StatusCode) -> Response {
-    (status, format!("<Error><Code>Test{}</Code><Message>a fault of the test</Message></Error>", status.as_u16())).into_response()
+    coded_error(status, &format!("Test{}", status.as_u16()))
+}
+
+fn coded_error(status: StatusCode, code: &str) -> Response {
+    (status, format!("<Error><Code>{code}</Code><Message>a fault of the test</Message></Error>")).into_response()
 }
 
 /// The response with half of its body. Then nothing more is sent or, unless it `stalls`, the connection is closed.
