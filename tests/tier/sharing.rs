@@ -2,6 +2,7 @@
 
 use http::Method;
 use media_cache_test_support::http_client::send;
+use media_cache_test_support::command::run;
 use media_cache_test_support::http_origin::{HttpOrigin, Page};
 use media_cache_test_support::images::{gif, png};
 use media_cache_test_support::object_store::ObjectStore;
@@ -30,7 +31,7 @@ async fn media_that_one_service_has_downloaded_comes_from_the_tier_at_another() 
         let file = first.dir.cache().join(name.strip_prefix("media/").unwrap());
         assert_eq!(store.object(&name).unwrap(), std::fs::read(file).unwrap(), "{name}");
     }
-    let (original, copy) = (first.media(&url).await, second.media(&url).await.is("miss"));
+    let (original, copy) = (first.media(&url).await, second.media(&url).await.is("tier"));
     assert_eq!((copy.status, &copy.body), (200, &original.body));
     for header in ["content-type", "content-disposition", "etag", "last-modified"] {
         assert_eq!(copy.header(header), original.header(header), "{header}");
@@ -40,6 +41,35 @@ async fn media_that_one_service_has_downloaded_comes_from_the_tier_at_another() 
     assert_eq!((origin.requests("/a.png"), second.count("lookups", "hit").await), (1, 1));
     assert_eq!(second.count("uploads", "stored").await, 0, "it is already there");
     assert_eq!(second.tier().await["received_bytes"], original.body.len());
+}
+
+#[tokio::test]
+async fn media_from_the_tier_is_counted_and_reported_separately() {
+    let (origin, store) = (HttpOrigin::start().await, ObjectStore::start().await);
+    // The second one arrives in a file.
+    let urls = [png(1), [png(2), noise(2, 1 << 20)].concat()].map(|body| origin.serves(&format!("/{}", body.len()), "image/png", body));
+    let (first, second) = (Node::start(&store).await, Node::start_with(&store, &["--log-requests", "misses"]).await);
+    for url in &urls {
+        first.media(url).await.is("miss");
+    }
+    first.until_uploads("stored", 2).await;
+    let served = second.media(&urls[1]).await.is("tier").body.len();
+    let metrics = String::from_utf8(second.get("/metrics").await.body.into()).unwrap();
+    for line in [
+        &format!("media_cache_served_bytes_total{{source=\"tier\"}} {served}"),
+        "media_cache_served_bytes_total{source=\"origin\"} 0",
+        "media_cache_requests_total{route=\"/media\",method=\"GET\",outcome=\"tier\"} 1",
+        "media_cache_requests_total{route=\"/media\",method=\"GET\",outcome=\"miss\"} 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is not in {metrics}");
+    }
+    second.wait_for_log("outcome=\"tier\"").await;
+    let (server, file) = (format!("http://{}", second.address()), second.dir.path("out"));
+    for source in ["tier", "cache"] {
+        let get = ["get", &urls[0], "--server", &server, "--token-file", second.token_file(), "--json", "-o", file.to_str().unwrap()];
+        let got: Value = serde_json::from_str(&run(&get).await.succeeded_text()).unwrap();
+        assert_eq!(got["source"], source);
+    }
 }
 
 #[tokio::test]

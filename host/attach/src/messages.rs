@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::options::DirectoryOptions;
 
 /// The version of the protocol.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// The first message of an attached process.
 #[derive(Serialize, Deserialize)]
@@ -212,6 +212,7 @@ enum SourceDef {
     Memory,
     Disk,
     Origin,
+    Copy,
 }
 
 #[derive(Serialize, Deserialize)]

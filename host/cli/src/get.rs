@@ -52,8 +52,7 @@ impl Get {
             let bar = progress::spinner();
             let got = service.get(&self.url, &bar).await;
             bar.finish_and_clear();
-            let ServedMedia { mimetype, filename, body, is_downloaded } = got.with_context(cannot_get)?;
-            let source = if is_downloaded { "origin" } else { "cache" };
+            let ServedMedia { mimetype, filename, body, source } = got.with_context(cannot_get)?;
             return Got { key: self.url, mimetype, filename, body, source }.write(file.as_deref(), self.json).await;
         }
         // A stored entry is read from its files. The cache is opened only to download.
@@ -82,6 +81,7 @@ impl Get {
         let (mimetype, filename) = (media.mimetype().to_owned(), media.filename().to_owned());
         let source = match media.source {
             Source::Origin => "origin",
+            Source::Copy => "tier",
             Source::Memory => "memory",
             Source::Disk => "disk",
         };
@@ -123,7 +123,11 @@ impl Got {
 
     /// Describes the media for humans.
     fn description(&self) -> String {
-        let from = if self.source == "origin" { "downloaded" } else { "from the cache" };
+        let from = match self.source {
+            "origin" => "downloaded",
+            "tier" => "from the second tier",
+            _ => "from the cache",
+        };
         format!("{}, {}, {}, {from}", self.filename, self.mimetype, HumanBytes(self.body.len()))
     }
 

@@ -16,8 +16,8 @@ pub struct ServedMedia {
     pub mimetype: String,
     pub filename: String,
     pub body: Blob,
-    /// Whether the service had to download it.
-    pub is_downloaded: bool,
+    /// Where the service had it from: `cache`, `tier` or `origin`.
+    pub source: &'static str,
 }
 
 impl ServiceClient {
@@ -35,12 +35,16 @@ impl ServiceClient {
         }
         let text = |name| response.headers().get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
         let mimetype = text(header::CONTENT_TYPE).unwrap_or("application/octet-stream").to_owned();
-        let is_downloaded = response.headers().get("x-cache").is_some_and(|value| value == "miss");
+        let source = match response.headers().get("x-cache").map(header::HeaderValue::as_bytes) {
+            Some(b"miss") => "origin",
+            Some(b"tier") => "tier",
+            _ => "cache",
+        };
         let disposition = response.headers().get(header::CONTENT_DISPOSITION).map(|value| value.as_bytes());
         let parsed = Url::parse(url).with_context(|| format!("{url} is not a URL"))?;
         let filename = filename_for(disposition, &parsed, &mimetype);
         let body = receive(response, bar).await.context("the response of the service was cut off")?;
-        Ok(ServedMedia { mimetype, filename, body, is_downloaded })
+        Ok(ServedMedia { mimetype, filename, body, source })
     }
 
     /// Stores media for a URL. Returns the document in the response.

@@ -57,6 +57,7 @@ pub(crate) struct Whole {
     is_condemned: AtomicBool,
     /// Whether reading the file has failed.
     is_unreadable: AtomicBool,
+    is_copy: AtomicBool,
 }
 
 /// A handle to the end of a body that is still arriving. Unlike a [`Blob`], it does not keep the download running.
@@ -77,9 +78,9 @@ impl From<Whole> for Blob {
 
 impl Whole {
     fn new(source: Source, stamp: Option<FileStamp>, digest: OnceCell<Sha256Digest>, reservation: Option<Reservation>) -> Self {
-        let [is_released, is_condemned, is_unreadable] = [const { AtomicBool::new(false) }; 3];
+        let [is_released, is_condemned, is_unreadable, is_copy] = [const { AtomicBool::new(false) }; 4];
         let (stamp, reservation) = (Mutex::new(stamp), Mutex::new(reservation));
-        Self { source, digest, reservation, is_released, stamp, is_condemned, is_unreadable }
+        Self { source, digest, reservation, is_released, stamp, is_condemned, is_unreadable, is_copy }
     }
 
     /// Bytes in memory whose digest is known.
@@ -260,7 +261,28 @@ impl Blob {
         }
         let stamp = FileStamp::of(&metadata);
         let digest = OnceCell::new_with(body.known_digest());
-        Ok(Whole::new(Source::File { file, len: metadata.len() }, Some(stamp), digest, None).into())
+        let stored = Self::from(Whole::new(Source::File { file, len: metadata.len() }, Some(stamp), digest, None));
+        Ok(stored.with_marks_of(body))
+    }
+
+    /// Marks these bytes as a copy that came from elsewhere than an origin, such as a store that several caches share. The mark stays when
+    /// they are stored or loaded.
+    #[must_use]
+    pub fn as_copy(self) -> Self {
+        if let Some(whole) = self.whole() {
+            whole.is_copy.store(true, Ordering::Relaxed);
+        }
+        self
+    }
+
+    /// Whether the bytes are [marked as a copy](Self::as_copy).
+    #[must_use]
+    pub fn is_copy(&self) -> bool {
+        self.whole().is_some_and(|whole| whole.is_copy.load(Ordering::Relaxed))
+    }
+
+    fn with_marks_of(self, other: &Self) -> Self {
+        if other.is_copy() { self.as_copy() } else { self }
     }
 
     /// The bytes, if all have arrived.
@@ -435,9 +457,9 @@ impl Blob {
         let whole = self.when_whole().await?;
         let bytes = whole.source.bytes().await?;
         if let Some(digest) = self.known_digest().filter(|_| whole.is_unchanged()) {
-            return Ok(Whole::with_digest(bytes, digest).into());
+            return Ok(Self::from(Whole::with_digest(bytes, digest)).with_marks_of(self));
         }
-        let loaded = Self::from(bytes);
+        let loaded = Self::from(bytes).with_marks_of(self);
         // Judging by the stamp, this is also the digest of the file.
         let _ = whole.digest.set(loaded.digest().await?);
         Ok(loaded)

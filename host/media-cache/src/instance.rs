@@ -101,7 +101,7 @@ impl Instance {
     pub async fn flush_hits(&self, accessor: &Accessor<HostState>, buffer: &HitBuffer) -> wasmtime::Result<()> {
         let hits = buffer.take();
         if !hits.is_empty() {
-            let hits = hits.into_iter().map(|(handle, source)| wit::Hit { handle, source }).collect();
+            let hits = hits.into_iter().map(|(handle, source)| wit::Hit { handle, source: source.into() }).collect();
             self.guest().call_record_hits(accessor, self.cache, hits).await?;
         }
         if self.is_loaded() {

@@ -6,13 +6,59 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 
 pub use crate::bindings::cache::exports::media_cache::cache::cache::{
-    Degradation, Durability, EntryFilter, Health, Listed, LoadReport, Page, Source, Stats, StoreError, Verified,
+    Degradation, Durability, EntryFilter, Health, Listed, LoadReport, Page, Stats, StoreError, Verified,
 };
 
+use crate::bindings::cache::exports::media_cache::cache::cache::Source as ComponentSource;
 use crate::bindings::cache::media_cache::cache::storage::Stamp;
 use crate::component::record::ComponentStatus;
 use crate::policy::record::PolicyStatus;
 use media_cache_interfaces::{Blob, CacheControl, FetchError, FetchedMedia, Validators};
+
+/// How a request was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// From the memory tier.
+    Memory,
+    /// From the directory.
+    Disk,
+    /// From the origin.
+    Origin,
+    /// From a [copy](crate::Blob::as_copy), such as one in a store that several caches share, instead of the origin.
+    Copy,
+}
+
+impl Source {
+    /// The source of media that was not stored.
+    pub(crate) fn of_missing(body: &Blob) -> Self {
+        if body.is_copy() { Self::Copy } else { Self::Origin }
+    }
+
+    /// The source of media, according to the component, which cannot tell a copy from an origin.
+    pub(crate) fn of(source: ComponentSource, body: &Blob) -> Self {
+        match source {
+            ComponentSource::Memory => Self::Memory,
+            ComponentSource::Disk => Self::Disk,
+            ComponentSource::Origin => Self::of_missing(body),
+        }
+    }
+
+    /// Whether the media was stored when it was requested.
+    #[must_use]
+    pub fn is_hit(self) -> bool {
+        matches!(self, Self::Memory | Self::Disk)
+    }
+}
+
+impl From<Source> for ComponentSource {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Memory => Self::Memory,
+            Source::Disk => Self::Disk,
+            Source::Origin | Source::Copy => Self::Origin,
+        }
+    }
+}
 
 /// Media as returned by a cache. Cloning it is cheap.
 #[derive(Clone, Debug)]

@@ -169,7 +169,8 @@ fn delivered(media: FetchedMedia) -> Media {
         cost: 0,
         attachment: Attachment::default(),
     };
-    Media::new(info, body, Source::Origin)
+    let source = Source::of_missing(&body);
+    Media::new(info, body, source)
 }
 
 #[cfg(test)]

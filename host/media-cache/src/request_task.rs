@@ -102,7 +102,7 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
             let delivered = take(accessor, media)?;
             // A body that was arriving may be complete by now, and still be stored later.
             if delivered.media.body.is_arriving()
-                || (!is_stored && delivered.media.source == Source::Origin && instance.standing() == Standing::Active)
+                || (!is_stored && !delivered.media.source.is_hit() && instance.standing() == Standing::Active)
             {
                 return Box::pin(answer_early(url, delivered, reply, accessor, instance)).await;
             }
@@ -145,7 +145,7 @@ async fn answer_early(
 
 /// Records a hit that comes too late for the index log.
 fn note_hit(instance: &Instance, late: Option<String>, media: Option<&wit::Media>) {
-    if let Some(url) = late.filter(|_| media.is_some_and(|media| media.source != Source::Origin)) {
+    if let Some(url) = late.filter(|_| media.is_some_and(|media| media.source != wit::Source::Origin)) {
         instance.late_hits.add(url);
     }
 }
@@ -262,7 +262,7 @@ async fn admit(
     Ok(match instance.guest().call_admit(accessor, instance.cache, url.into(), media, cost, Some(timestamp(stored_at))).await? {
         Ok(wit::PutOutcome { media, not_stored, .. }) => {
             let mut delivered = take(accessor, media)?;
-            delivered.media.source = Source::Origin;
+            delivered.media.source = Source::of_missing(&delivered.media.body);
             let is_refused = matches!(not_stored, Some(StoreError::NotReady)) && instance.standing() != Standing::Active;
             Ok((!is_refused).then_some(delivered))
         }

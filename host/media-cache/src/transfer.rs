@@ -8,7 +8,7 @@ use media_cache_interfaces::{Blob, CacheControl, Cacheability, FetchedMedia, Val
 use crate::bindings::cache::exports::media_cache::cache::cache as wit;
 use crate::bindings::cache::media_cache::cache::downloader as fetched;
 use crate::host_state::HostState;
-use crate::media::{Attachment, Delivered, Media, MediaInfo};
+use crate::media::{Attachment, Delivered, Media, MediaInfo, Source};
 
 /// Removes from the component's resource table the media that the component returned.
 pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Result<Delivered> {
@@ -37,7 +37,7 @@ pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Res
         resident: if media.resident { Arc::downgrade(&body) } else { Weak::new() },
         file: file.as_ref().map(Arc::downgrade).unwrap_or_default(),
         sidecar: media.sidecar,
-        media: Media::new(info, Blob::clone(&body), media.source),
+        media: Media::new(info, Blob::clone(&body), Source::of(media.source, &body)),
     })
 }
 

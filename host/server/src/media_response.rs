@@ -142,8 +142,12 @@ fn describe_serving(headers: &mut HeaderMap, media: &Media, presentation: Presen
     }
     // A request for a style sheet must reach the service, which refuses it, even if the browser has cached the media.
     headers.insert(header::VARY, HeaderValue::from_static("sec-fetch-dest"));
-    let hit = if media.source == Source::Origin { "miss" } else { "hit" };
-    headers.insert(HeaderName::from_static("x-cache"), HeaderValue::from_static(hit));
+    let cache = match media.source {
+        Source::Memory | Source::Disk => "hit",
+        Source::Origin => "miss",
+        Source::Copy => "tier",
+    };
+    headers.insert(HeaderName::from_static("x-cache"), HeaderValue::from_static(cache));
 }
 
 /// Adds a header if its value is visible ASCII.

@@ -111,7 +111,7 @@ impl ObservedRequest {
         let least = match outcome {
             Outcome::Media(Source::Memory | Source::Disk) => LogRequests::All,
             Outcome::Done if self.is_polled => LogRequests::All,
-            Outcome::Media(Source::Origin) | Outcome::Done => LogRequests::Misses,
+            Outcome::Media(Source::Origin | Source::Copy) | Outcome::Done => LogRequests::Misses,
             Outcome::Problem(_) | Outcome::Abandoned => LogRequests::Errors,
         };
         (log.requests >= least).then(|| LogLine {

@@ -143,7 +143,7 @@ impl Store {
     }
 }
 
-/// The media of an entry, as if its origin had sent it.
+/// The media of an entry, as if its origin had sent it, but marked as a copy.
 pub(crate) fn media(sidecar: &Sidecar, body: Blob) -> FetchedMedia {
     let metadata = &sidecar.metadata;
     let stored_at = SystemTime::UNIX_EPOCH + Duration::from_millis(metadata.stored_at);
@@ -155,6 +155,6 @@ pub(crate) fn media(sidecar: &Sidecar, body: Blob) -> FetchedMedia {
             age: metadata.age.saturating_add(since),
         },
         validators: Validators { etag: metadata.etag.clone(), last_modified: metadata.last_modified.clone() },
-        ..FetchedMedia::new(body, metadata.mimetype.clone(), metadata.filename.clone())
+        ..FetchedMedia::new(body.as_copy(), metadata.mimetype.clone(), metadata.filename.clone())
     }
 }

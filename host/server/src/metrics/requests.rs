@@ -34,6 +34,7 @@ impl Outcome {
             Self::Media(Source::Memory) => "hit-memory",
             Self::Media(Source::Disk) => "hit-disk",
             Self::Media(Source::Origin) => "miss",
+            Self::Media(Source::Copy) => "tier",
             Self::Done => "ok",
             Self::Problem(code) => code,
             Self::Abandoned => "abandoned",
@@ -71,10 +72,11 @@ pub(crate) struct Requests {
     /// For hits in memory, and for hits on disk.
     hits: [Hits; 2],
     misses: Counter,
-    sent: [Arc<SentCounters>; 3],
+    tier: Counter,
+    sent: [Arc<SentCounters>; 4],
 }
 
-/// How often media was requested with GET, and how many of its bytes were sent, from memory, disk and origin.
+/// How often media was requested with GET, and how many of its bytes were sent, from memory, disk, and elsewhere: an origin or a second tier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MediaCounts {
     pub requests: [u64; 3],
@@ -121,17 +123,17 @@ impl Requests {
         );
         let kind = |outcome: Outcome| Kind { route: MEDIA, method: "GET", outcome: outcome.name() };
         // These series and those of the hits exist from the start, so that their first increase is visible.
-        let misses = ended.get_or_create_owned(&kind(Outcome::Media(Source::Origin)));
+        let [misses, tier] = [Source::Origin, Source::Copy].map(|source| ended.get_or_create_owned(&kind(Outcome::Media(source))));
         let hits = [Source::Memory, Source::Disk].map(Outcome::Media).map(|hit| Hits {
             ended: ended.get_or_create_owned(&kind(hit)),
             first_byte: first_byte.get_or_create_owned(&ByOutcome { outcome: hit.name() }),
         });
         let [failed, abandoned] = ["failed", "abandoned"].map(|reason| incomplete.get_or_create_owned(&ByReason { reason }));
-        let sent = ["memory", "disk", "origin"].map(|source| {
+        let sent = ["memory", "disk", "origin", "tier"].map(|source| {
             let bytes = bytes.get_or_create_owned(&BySource { source });
             Arc::new(SentCounters { bytes, failed: failed.clone(), abandoned: abandoned.clone() })
         });
-        Self { ended, first_byte, in_progress, in_place, hits, misses, sent }
+        Self { ended, first_byte, in_progress, in_place, hits, misses, tier, sent }
     }
 
     /// Records that a request has begun.
@@ -169,9 +171,10 @@ impl Requests {
     /// The counts of media.
     pub fn media(&self) -> MediaCounts {
         let [memory, disk] = &self.hits;
+        let [from_memory, from_disk, from_origin, from_tier] = self.sent.each_ref().map(|sent| sent.bytes.get());
         MediaCounts {
-            requests: [memory.ended.get(), disk.ended.get(), self.misses.get()],
-            bytes: [0, 1, 2].map(|source: usize| self.sent[source].bytes.get()),
+            requests: [memory.ended.get(), disk.ended.get(), self.misses.get() + self.tier.get()],
+            bytes: [from_memory, from_disk, from_origin + from_tier],
         }
     }
 
@@ -189,11 +192,12 @@ impl Requests {
 
     /// Counts the media of a response, which comes from this source.
     pub fn send(&self, source: Source) -> SentMedia {
-        let [memory, disk, origin] = &self.sent;
+        let [memory, disk, origin, tier] = &self.sent;
         let counters = match source {
             Source::Memory => memory,
             Source::Disk => disk,
             Source::Origin => origin,
+            Source::Copy => tier,
         };
         SentMedia::new(counters.clone())
     }
