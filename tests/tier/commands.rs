@@ -71,14 +71,46 @@ async fn damaged_entries_are_found_and_removed() {
     let found = tier(&store, &["verify"]).await;
     assert_eq!(found.code, Some(3), "{found:?}");
     assert!(
-        found.text().starts_with(&format!("damaged: {}: ", &body[6..70])) && found.text().contains("2 entries intact"),
+        found.text().starts_with(&format!("damaged: {} ({}): ", urls[1], &body[6..70]))
+            && found.text().contains("2 entries intact"),
         "{found:?}"
     );
+    let warm = ServiceDirectory::create();
+    let failed = tier(&store, &["warm", "--max-mb", "1", "--dir", warm.cache().to_str().unwrap()]).await;
+    assert!(failed.stderr.contains(&format!("{} ({}) was not copied: ", urls[1], &body[6..70])), "{failed:?}");
     let repaired = tier(&store, &["verify", "--repair", "--json"]).await.succeeded_silently();
     let repaired = json_lines(&repaired);
     assert_eq!((&repaired[0]["repaired"], &repaired[1]["repaired"]), (&true.into(), &1.into()));
+    assert_eq!(repaired[0]["url"], urls[1]);
     assert_eq!(objects(&urls[1]).map(|name| store.object(&name)), [None, None]);
     tier(&store, &["verify"]).await.succeeded_silently();
+}
+
+#[tokio::test]
+async fn objects_that_belong_to_no_entry_are_counted_and_only_leftovers_are_deleted() {
+    let (store, _) = filled(&[10]).await;
+    let leftovers = [format!("media/{}.dat", "a".repeat(64)), format!("media/.media-cache/leases/{}", "b".repeat(64))];
+    let others = [format!("media/{}.dat", "c".repeat(64)), "media/index.html".into(), format!("media/x/{}.dat", "d".repeat(64))];
+    for name in leftovers.iter().chain(&others) {
+        store.write(name, "12345");
+        store.set_modified(name, SystemTime::now() - Duration::from_secs(100_000));
+    }
+    // It may belong to an upload in progress.
+    store.set_modified(&others[0], SystemTime::now());
+    let found = tier(&store, &["verify"]).await.succeeded_silently();
+    let lines: Vec<&str> = found.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "leftovers: 2 (10 B); `--repair` and `tier trim` delete them",
+            "objects that belong to no tier: 2 (10 B); only the tools of the store delete them",
+        ]
+    );
+    let counts = &json_lines(&tier(&store, &["verify", "--repair", "--json"]).await.succeeded_silently())[0];
+    assert_eq!((&counts["leftovers"], &counts["leftover_bytes"], &counts["others"]), (&2.into(), &10.into(), &2.into()));
+    assert!(leftovers.iter().all(|name| store.object(name).is_none()), "{:?}", store.names());
+    assert!(others.iter().all(|name| store.object(name).is_some()), "{:?}", store.names());
+    assert_eq!(tier(&store, &["verify"]).await.succeeded_silently().lines().count(), 2);
 }
 
 #[tokio::test]
@@ -101,6 +133,10 @@ async fn trimming_deletes_what_no_service_has_used_for_the_longest_time() {
     let done = tier(&store, &["trim", "250KB", "--json"]).await.succeeded_silently();
     assert_eq!(planned.replace("\"dry_run\":true", "\"dry_run\":false"), done);
     let done = json_lines(&done);
+    assert_eq!(
+        [&done[0]["url"], &done[1]["url"], &done[2]["url"]],
+        [&urls[1].clone().into(), &urls[2].clone().into(), &Value::Null]
+    );
     assert_eq!(
         (&done[3]["entries"], &done[3]["deleted"], &done[3]["leftovers"], &done[3]["old_objects"]),
         (&2.into(), &2.into(), &1.into(), &1.into())
@@ -125,18 +161,19 @@ async fn entries_are_removed_by_url_and_by_host() {
 
 #[tokio::test]
 async fn warming_copies_the_most_recently_used_entries() {
-    let (store, urls) = filled(&[700_000, 700_000, 10]).await;
+    let (store, urls) = filled(&[10, 700_000, 700_000, 10]).await;
     let dir = ServiceDirectory::create();
     let cache = dir.cache();
     let arguments = ["warm", "--max-mb", "1", "--dir", cache.to_str().unwrap()];
     let warmed = tier(&store, &arguments).await.succeeded_silently();
-    assert!(warmed.starts_with("stored 2 entries ("), "{warmed}");
-    assert_eq!(dir.order().await, urls[1..]);
+    assert!(warmed.starts_with("stored 3 entries (") && warmed.ends_with("\n1 did not fit into --max-mb\n"), "{warmed}");
+    assert_eq!(dir.order().await, [0, 2, 3].map(|number: usize| urls[number].clone()));
     // A running service gets the rest, and keeps what it has.
     let service = dir.serve().await;
     let warmed = tier(&store, &["warm", "--max-mb", "10", "--json", "--dir", cache.to_str().unwrap()]).await.succeeded_silently();
     let counts: Value = serde_json::from_str(&warmed).unwrap();
-    assert_eq!((&counts["stored"], &counts["known"], &counts["failed"]), (&1.into(), &2.into(), &0.into()));
+    assert_eq!((&counts["stored"], &counts["known"], &counts["failed"]), (&1.into(), &3.into(), &0.into()));
+    assert_eq!(counts["did_not_fit"], 0);
     for url in &urls {
         service.media(url).await.is("hit");
     }

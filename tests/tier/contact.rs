@@ -43,8 +43,10 @@ async fn start_reports_the_endpoint_and_whether_the_store_can_be_read() {
     // The service starts although the store fails, and recovers without requests.
     store.fail(Fault::NoBucket);
     let node = Node::start(&store).await;
-    node.wait_for_log(&format!("the second tier cannot be read, so media that is not stored here comes from its origin: {NO_BUCKET}"))
-        .await;
+    node.wait_for_log(&format!(
+        "the second tier cannot be read, so media that is not stored here comes from its origin: {NO_BUCKET}"
+    ))
+    .await;
     // It is ready as soon as the directory is loaded.
     let ready = soon(async {
         loop {

@@ -51,7 +51,9 @@ async fn media_comes_from_the_origin_whatever_the_store_does() {
 
 #[tokio::test]
 async fn upload_is_tried_again_until_the_store_has_recovered() {
-    for fault in [401, 403, 404, 412, 429, 500, 503].map(Fault::Status).into_iter().chain([Fault::NoBucket, Fault::Partial, Fault::Silence]) {
+    for fault in
+        [401, 403, 404, 412, 429, 500, 503].map(Fault::Status).into_iter().chain([Fault::NoBucket, Fault::Partial, Fault::Silence])
+    {
         let (origin, store) = (HttpOrigin::start().await, ObjectStore::start().await);
         let url = origin.serves("/1.png", "image/png", png(1));
         let node = Node::start_with(&store, &SHORT).await;

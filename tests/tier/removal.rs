@@ -108,7 +108,8 @@ async fn command_without_a_service_also_removes_the_copies() {
     // A failure is reported, and the entry is removed nevertheless.
     store.fail(Fault::Status(403));
     let failed = rm(&dir, &store, &[], &[&urls[3], "--tier", LOCATION]).await.failed();
-    let expected = "the entry was removed, but its copy in the second tier s3://bucket/media may still exist: the store answered 403";
+    let expected =
+        "the entry was removed, but its copy in the second tier s3://bucket/media may still exist: the store answered 403";
     assert!(failed.contains(expected), "{failed}");
     let failed = rm(&dir, &store, &[], &["--host", "127.0.0.1", "--tier", LOCATION]).await;
     assert_eq!((failed.code, failed.text()), (Some(1), "removed 1 entry\n"));

@@ -1,8 +1,8 @@
 //! Media that one service has downloaded is not downloaded again by another.
 
 use http::Method;
-use media_cache_test_support::http_client::send;
 use media_cache_test_support::command::run;
+use media_cache_test_support::http_client::send;
 use media_cache_test_support::http_origin::{HttpOrigin, Page};
 use media_cache_test_support::images::{gif, png};
 use media_cache_test_support::object_store::ObjectStore;
@@ -47,7 +47,8 @@ async fn media_that_one_service_has_downloaded_comes_from_the_tier_at_another() 
 async fn media_from_the_tier_is_counted_and_reported_separately() {
     let (origin, store) = (HttpOrigin::start().await, ObjectStore::start().await);
     // The second one arrives in a file.
-    let urls = [png(1), [png(2), noise(2, 1 << 20)].concat()].map(|body| origin.serves(&format!("/{}", body.len()), "image/png", body));
+    let urls =
+        [png(1), [png(2), noise(2, 1 << 20)].concat()].map(|body| origin.serves(&format!("/{}", body.len()), "image/png", body));
     let (first, second) = (Node::start(&store).await, Node::start_with(&store, &["--log-requests", "misses"]).await);
     for url in &urls {
         first.media(url).await.is("miss");
@@ -66,7 +67,8 @@ async fn media_from_the_tier_is_counted_and_reported_separately() {
     second.wait_for_log("outcome=\"tier\"").await;
     let (server, file) = (format!("http://{}", second.address()), second.dir.path("out"));
     for source in ["tier", "cache"] {
-        let get = ["get", &urls[0], "--server", &server, "--token-file", second.token_file(), "--json", "-o", file.to_str().unwrap()];
+        let get =
+            ["get", &urls[0], "--server", &server, "--token-file", second.token_file(), "--json", "-o", file.to_str().unwrap()];
         let got: Value = serde_json::from_str(&run(&get).await.succeeded_text()).unwrap();
         assert_eq!(got["source"], source);
     }

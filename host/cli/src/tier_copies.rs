@@ -44,7 +44,10 @@ impl TierCopies {
     /// # Errors
     /// Returns an error with a message for the user.
     pub async fn remove(&self, digest: KeyDigest) -> anyhow::Result<bool> {
-        self.inventory.remove(digest).await.with_context(|| format!("its copy in the second tier {} may still exist", self.location))
+        self.inventory
+            .remove(digest)
+            .await
+            .with_context(|| format!("its copy in the second tier {} may still exist", self.location))
     }
 
     /// Removes the copies of all entries that match. Returns their number.
@@ -52,6 +55,9 @@ impl TierCopies {
     /// # Errors
     /// Returns an error with a message for the user.
     pub async fn remove_matching(&self, filter: &EntryFilter) -> anyhow::Result<u64> {
-        self.inventory.remove_matching(filter).await.with_context(|| format!("copies in the second tier {} may still exist", self.location))
+        self.inventory
+            .remove_matching(filter)
+            .await
+            .with_context(|| format!("copies in the second tier {} may still exist", self.location))
     }
 }

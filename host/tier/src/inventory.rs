@@ -9,6 +9,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use media_cache::{FetchedMedia, Spool};
 use media_cache_entry_files::{DigestMap, KeyDigest, Sidecar};
+use object_store::path::Path;
 
 use crate::failure::StoreFailure;
 use crate::location::{Location, LocationError};
@@ -21,7 +22,10 @@ use crate::used::{fingerprints, hour};
 const CONCURRENCY: usize = 16;
 
 /// A body without a sidecar, or a lease, is a leftover when it is this old.
-pub(crate) const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 3600);
+const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 3600);
+
+/// Lists of used entries are deleted after this many hours: 90 days.
+const LIST_HOURS: u64 = 90 * 24;
 
 /// The maximum size of a list of used entries, in bytes.
 const MAX_LIST: u64 = 32 << 20;
@@ -47,6 +51,27 @@ pub struct TierEntry {
     pub written: SystemTime,
 }
 
+/// What is in a tier.
+#[derive(Clone, Debug, Default)]
+pub struct Contents {
+    /// The entries, also those of which an object is missing, in no particular order.
+    pub entries: Vec<TierEntry>,
+    /// Leases and lists of used entries that are no longer needed.
+    pub old_objects: Vec<OldObject>,
+    /// Objects that belong to no tier. Nothing removes them.
+    pub others: u64,
+    /// Their size in bytes.
+    pub other_bytes: u64,
+}
+
+/// A lease or a list that is no longer needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OldObject {
+    pub(crate) path: Path,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
 /// What is wrong with an entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -61,11 +86,15 @@ pub enum Fault {
     Damaged(String),
 }
 
+fn is_leftover(written: SystemTime) -> bool {
+    SystemTime::now().duration_since(written).is_ok_and(|age| age >= LEFTOVER_AGE)
+}
+
 impl TierEntry {
     /// Whether it is left over from an interrupted upload: it has no sidecar, and was not written during the last day.
     #[must_use]
     pub fn is_leftover(&self) -> bool {
-        self.sidecar_bytes.is_none() && SystemTime::now().duration_since(self.written).is_ok_and(|age| age >= LEFTOVER_AGE)
+        self.sidecar_bytes.is_none() && is_leftover(self.written)
     }
 
     /// The size of both objects in bytes.
@@ -90,20 +119,43 @@ impl Inventory {
     /// # Errors
     /// If the store cannot be listed.
     pub async fn entries(&self) -> Result<Vec<TierEntry>, StoreFailure> {
-        let mut entries = DigestMap::<TierEntry>::default();
+        Ok(self.contents().await?.entries)
+    }
+
+    /// All objects. Parts of uploads that were interrupted are not objects.
+    ///
+    /// # Errors
+    /// If the store cannot be listed.
+    pub async fn contents(&self) -> Result<Contents, StoreFailure> {
+        let (mut entries, mut contents) = (DigestMap::<TierEntry>::default(), Contents::default());
+        let now = SystemTime::now();
         let mut listing = self.store.list(self.store.names.prefix());
         while let Some(object) = listing.try_next().await? {
+            let written = object.last_modified.into();
             let (digest, is_media) = match self.store.names.kind(&object.location) {
                 Kind::Media(digest) => (digest, true),
                 Kind::Sidecar(digest) => (digest, false),
-                Kind::Other => continue,
+                kind => {
+                    let is_old = match kind {
+                        Kind::Lease => is_leftover(written),
+                        Kind::Usage(used) => used + LIST_HOURS < hour(now),
+                        _ => false,
+                    };
+                    if is_old {
+                        contents.old_objects.push(OldObject { path: object.location, bytes: object.size });
+                    } else if kind == Kind::Other {
+                        contents.others += 1;
+                        contents.other_bytes += object.size;
+                    }
+                    continue;
+                }
             };
-            let written = object.last_modified.into();
             let entry = entries.entry(digest).or_insert(TierEntry { digest, media_bytes: None, sidecar_bytes: None, written });
             entry.written = entry.written.max(written);
             *if is_media { &mut entry.media_bytes } else { &mut entry.sidecar_bytes } = Some(object.size);
         }
-        Ok(entries.into_values().collect())
+        contents.entries = entries.into_values().collect();
+        Ok(contents)
     }
 
     /// The sidecars of these entries, in the same order. An entry without one was removed in the meantime, or has none. The inner error
@@ -115,6 +167,14 @@ impl Inventory {
             async move { Ok((entry, store.sidecar(entry.digest).await?)) }
         };
         futures::stream::iter(entries).map(read).buffered(CONCURRENCY).boxed()
+    }
+
+    /// The URL of an entry, unless its sidecar is missing or damaged.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn url(&self, digest: KeyDigest) -> Result<Option<String>, StoreFailure> {
+        Ok(self.store.sidecar(digest).await?.ok().flatten().map(|sidecar| sidecar.url))
     }
 
     /// Reads and checks these entries, in no particular order. The inner result is the URL of the entry, or what is wrong with it.

@@ -35,9 +35,9 @@ mod used;
 
 pub use downloader::TieredDownloader;
 pub use failure::StoreFailure;
-pub use inventory::{Fault, Inventory, ReadEntries, TierEntry};
+pub use inventory::{Contents, Fault, Inventory, OldObject, ReadEntries, TierEntry};
 pub use location::{Location, LocationError};
 pub use options::{DEFAULT_TIMEOUT, TierOptions};
 pub use status::{Direction, LeaseOutcome, LookupOutcome, Outage, TierStatus, UploadOutcome};
 pub use tier::{Contact, Tier};
-pub use trim::{TrimSummary, Trimmed};
+pub use trim::{TrimPlan, TrimSummary, Trimmed};

@@ -4,6 +4,10 @@ use media_cache::OWN_DIRECTORY;
 use media_cache_entry_files::{FileKind, KeyDigest};
 use object_store::path::Path;
 
+const LEASES: &str = "leases";
+const USAGE: &str = "usage";
+const CLOCK: &str = "clock";
+
 /// The objects of a tier.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
@@ -15,6 +19,12 @@ pub(crate) struct Names {
 pub(crate) enum Kind {
     Media(KeyDigest),
     Sidecar(KeyDigest),
+    Lease,
+    /// A list of what a node used in this hour, counted since 1970.
+    Usage(u64),
+    /// The object that shows the store's time.
+    Clock,
+    /// Anything else.
     Other,
 }
 
@@ -41,12 +51,12 @@ impl Names {
     }
 
     pub fn all_leases(&self) -> Path {
-        self.own("leases")
+        self.own(LEASES)
     }
 
     /// An object that is written to learn the store's time.
     pub fn clock(&self) -> Path {
-        self.own("clock")
+        self.own(CLOCK)
     }
 
     /// An object that never exists. Reading it shows whether the store can be read.
@@ -56,7 +66,7 @@ impl Names {
 
     /// Where nodes list what they have used.
     pub fn all_usage(&self) -> Path {
-        self.own("usage")
+        self.own(USAGE)
     }
 
     /// What a node used in an hour, counted since 1970.
@@ -69,15 +79,19 @@ impl Names {
         path.filename()?.parse().ok()
     }
 
-    /// What an object is. Objects below the prefix, such as those in [`OWN_DIRECTORY`], are not entries.
+    /// What an object is. Only objects directly below the prefix are entries.
     pub fn kind(&self, path: &Path) -> Kind {
-        let Some(mut parts) = path.prefix_match(&self.prefix) else { return Kind::Other };
-        match (parts.next(), parts.next()) {
-            (Some(name), None) => match FileKind::of(name.as_ref()) {
+        let Some(parts) = path.prefix_match(&self.prefix) else { return Kind::Other };
+        let parts: Vec<_> = parts.collect();
+        match parts.iter().map(AsRef::as_ref).collect::<Vec<&str>>()[..] {
+            [name] => match FileKind::of(name) {
                 FileKind::Media(digest) => Kind::Media(digest),
                 FileKind::Sidecar(digest) => Kind::Sidecar(digest),
                 _ => Kind::Other,
             },
+            [OWN_DIRECTORY, LEASES, _] => Kind::Lease,
+            [OWN_DIRECTORY, USAGE, _, hour] => hour.parse().map_or(Kind::Other, Kind::Usage),
+            [OWN_DIRECTORY, CLOCK] => Kind::Clock,
             _ => Kind::Other,
         }
     }
@@ -99,8 +113,14 @@ mod tests {
             assert_eq!(names.kind(&names.media(digest)), Kind::Media(digest));
             assert_eq!(names.kind(&names.sidecar(digest)), Kind::Sidecar(digest));
             assert_eq!(names.usage_hour(&names.usage("node", 7)), Some(7));
-            for other in [names.lease(digest), names.usage("node", 7), names.clock(), Path::from("c/d")] {
-                assert_eq!(names.kind(&other), Kind::Other, "{other}");
+            for (path, kind) in [
+                (names.lease(digest), Kind::Lease),
+                (names.usage("node", 7), Kind::Usage(7)),
+                (names.clock(), Kind::Clock),
+                (names.all_usage().join("node").join("x"), Kind::Other),
+                (Path::from("c/d"), Kind::Other),
+            ] {
+                assert_eq!(names.kind(&path), kind, "{path}");
             }
         }
         let below = Names::new(Path::from("a"));

@@ -5,7 +5,7 @@ use media_cache_entry_files::KeyDigest;
 use media_cache_maintenance::EntryFilter;
 
 use crate::failure::StoreFailure;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, OldObject};
 
 /// The number of entries that are removed concurrently.
 const CONCURRENCY: usize = 16;
@@ -40,7 +40,20 @@ impl Inventory {
         self.remove_all(matching).await.map(|()| count)
     }
 
-    pub(crate) async fn remove_all(&self, digests: Vec<KeyDigest>) -> Result<(), StoreFailure> {
+    /// Deletes leases and lists that are no longer needed.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn delete(&self, old_objects: &[OldObject]) -> Result<(), StoreFailure> {
+        let deletions = futures::stream::iter(old_objects).map(|object| self.store.delete(&object.path));
+        deletions.buffer_unordered(CONCURRENCY).try_for_each(|()| std::future::ready(Ok(()))).await
+    }
+
+    /// Removes entries.
+    ///
+    /// # Errors
+    /// If the store fails. What was removed until then stays removed.
+    pub async fn remove_all(&self, digests: Vec<KeyDigest>) -> Result<(), StoreFailure> {
         let removals = futures::stream::iter(digests).map(|digest| self.remove(digest));
         removals.buffer_unordered(CONCURRENCY).try_for_each(|_| std::future::ready(Ok(()))).await
     }

@@ -4,6 +4,7 @@ mod hours;
 mod location;
 mod ls;
 mod rm;
+mod subject;
 mod trim;
 mod verify;
 mod warm;
@@ -24,7 +25,8 @@ pub enum TierCommand {
     /// Read all entries in a second tier, and report damage
     ///
     /// It changes nothing unless --repair is given. The exit status is 0 if everything is intact or was repaired, and 3 if something is
-    /// damaged.
+    /// damaged. Leftovers are counted, and are no damage: bodies without a sidecar and leases that are older than a day, and lists of used
+    /// entries that are older than 90 days.
     Verify(verify::Verify),
     /// Delete the least recently used entries of a second tier until the rest has at most a given size
     ///

@@ -1,17 +1,23 @@
 //! `media-cache tier trim`.
 
+use std::pin::pin;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use futures::{StreamExt, stream};
 use indicatif::HumanBytes;
-use media_cache_tier::{TrimSummary, Trimmed};
+use media_cache_tier::{Inventory, StoreFailure, TrimSummary, Trimmed};
 use serde_json::json;
 
 use crate::capacity::Capacity;
 use crate::output;
 use crate::tier_command::hours::{ago, seconds};
 use crate::tier_command::location::ConfiguredTier;
+use crate::tier_command::subject::subject;
+
+/// The number of URLs that are read concurrently.
+const URLS: usize = 16;
 
 /// `media-cache tier trim`.
 #[derive(Args)]
@@ -32,15 +38,20 @@ pub struct Trim {
 impl Trim {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let tier = &self.tier.tier;
-        let mut printed = Ok(());
-        let each = |trimmed| {
-            if printed.is_ok() && (self.dry_run || self.json) {
-                printed = self.print(trimmed);
+        let inventory = tier.open()?;
+        let plan = inventory.plan_trim(self.size.0).await.with_context(|| tier.failure())?;
+        if self.dry_run || self.json {
+            // The URLs are read first, since the sidecars are deleted as well.
+            let urls = stream::iter(&plan.doomed).map(|trimmed| url(&inventory, trimmed)).buffered(URLS);
+            let mut named = pin!(stream::iter(&plan.doomed).zip(urls));
+            while let Some((trimmed, url)) = named.next().await {
+                self.print(trimmed, url.with_context(|| tier.failure())?)?;
             }
-        };
-        let summary = tier.open()?.trim(self.size.0, self.dry_run, each).await.with_context(|| tier.failure())?;
-        printed?;
-        let TrimSummary { entries, bytes, deleted, deleted_bytes, leftovers, old_objects } = summary;
+        }
+        if !self.dry_run {
+            inventory.trim(&plan).await.with_context(|| tier.failure())?;
+        }
+        let TrimSummary { entries, bytes, deleted, deleted_bytes, leftovers, old_objects } = plan.summary;
         if self.json {
             output::json_value(&json!({
                 "entries": entries, "bytes": bytes, "deleted": deleted, "deleted_bytes": deleted_bytes, "leftovers": leftovers,
@@ -57,18 +68,26 @@ impl Trim {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn print(&self, trimmed: Trimmed) -> Result<(), output::OutputError> {
-        let (entry, hour) = match trimmed {
-            Trimmed::Entry(entry, hour) => (entry, Some(hour)),
-            Trimmed::Leftover(entry) => (entry, None),
+    fn print(&self, trimmed: &Trimmed, url: Option<String>) -> Result<(), output::OutputError> {
+        let hour = match trimmed {
+            Trimmed::Entry(_, hour) => Some(*hour),
+            Trimmed::Leftover(_) => None,
         };
-        let (digest, size) = (entry.digest, entry.bytes());
+        let (digest, size) = (trimmed.entry().digest.to_string(), trimmed.entry().bytes());
         if self.json {
-            return output::json_value(&json!({ "key_digest": digest.to_string(), "bytes": size, "last_used": hour.map(seconds) }));
+            let used = hour.map(seconds);
+            return output::json_value(&json!({ "url": url, "key_digest": digest, "bytes": size, "last_used": used }));
         }
-        match hour {
-            Some(hour) => output::line(format_args!("{digest}  {:>10}  last used: {}", HumanBytes(size).to_string(), ago(hour))),
-            None => output::line(format_args!("{digest}  {:>10}  body without a sidecar", HumanBytes(size).to_string())),
-        }
+        let used = hour.map_or_else(|| "body without a sidecar".into(), |hour| format!("last used: {}", ago(hour)));
+        let size = HumanBytes(size).to_string();
+        output::line(format_args!("{size:>10}  {used}  {}", subject(url.as_deref(), &digest)))
+    }
+}
+
+/// The URL of an entry that has a sidecar.
+async fn url(inventory: &Inventory, trimmed: &Trimmed) -> Result<Option<String>, StoreFailure> {
+    match trimmed {
+        Trimmed::Entry(entry, _) => inventory.url(entry.digest).await,
+        Trimmed::Leftover(_) => Ok(None),
     }
 }

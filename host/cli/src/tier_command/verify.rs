@@ -7,17 +7,19 @@ use clap::Args;
 use futures::TryStreamExt;
 use indicatif::{HumanBytes, ProgressBar};
 use media_cache::Spool;
-use media_cache_tier::{Fault, Inventory};
-use serde_json::json;
+use media_cache_tier::{Contents, Fault, Inventory, TierEntry};
+use serde_json::{Value, json};
 
+use crate::output::OutputError;
 use crate::tier_command::location::ConfiguredTier;
+use crate::tier_command::subject::subject;
 use crate::verify::DAMAGED;
 use crate::{output, progress};
 
 /// `media-cache tier verify`.
 #[derive(Args)]
 pub struct Verify {
-    /// Delete damaged entries; the services then download their media again
+    /// Delete damaged entries, whose media the services then download again, and leftovers
     #[arg(long)]
     repair: bool,
     /// Print a JSON object for each damaged entry, and one with the counts at the end
@@ -34,24 +36,28 @@ impl Verify {
         let bar = progress::entries();
         let counts = self.verify(&inventory, &bar).await;
         bar.finish_and_clear();
-        let Counts { intact, intact_bytes, damaged, repaired } = counts.with_context(|| tier.failure())?;
+        let counts = counts.with_context(|| tier.failure())?;
         if self.json {
-            output::json_value(
-                &json!({ "intact": intact, "intact_bytes": intact_bytes, "damaged": damaged, "repaired": repaired }),
-            )?;
+            output::json_value(&counts.document())?
         } else {
-            output::line(format_args!("{} intact ({})", output::entries(intact), HumanBytes(intact_bytes)))?;
-            for (count, what) in [(damaged, "damaged"), (repaired, "repaired")].into_iter().filter(|(count, _)| *count > 0) {
-                output::line(format_args!("{count} {what}"))?;
-            }
+            counts.print(self.repair)?
         }
-        Ok(if damaged == repaired { ExitCode::SUCCESS } else { ExitCode::from(DAMAGED) })
+        Ok(if counts.damaged == counts.repaired { ExitCode::SUCCESS } else { ExitCode::from(DAMAGED) })
     }
 
     async fn verify(&self, inventory: &Inventory, bar: &ProgressBar) -> anyhow::Result<Counts> {
-        let entries = inventory.entries().await?;
+        let Contents { entries, old_objects, others, other_bytes } = inventory.contents().await?;
+        let (entries, bodies): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.sidecar_bytes.is_some());
+        // A younger body may belong to an upload in progress. In that case, it is neither intact nor a leftover.
+        let leftovers: Vec<TierEntry> = bodies.into_iter().filter(TierEntry::is_leftover).collect();
         bar.set_length(entries.len() as u64);
-        let mut counts = Counts::default();
+        let mut counts = Counts {
+            leftovers: (leftovers.len() + old_objects.len()) as u64,
+            leftover_bytes: leftovers.iter().map(TierEntry::bytes).chain(old_objects.iter().map(|object| object.bytes)).sum(),
+            others,
+            other_bytes,
+            ..Counts::default()
+        };
         let mut verified = inventory.verify(entries);
         while let Some((entry, found)) = verified.try_next().await? {
             bar.inc(1);
@@ -63,26 +69,34 @@ impl Verify {
                 }
                 Err(fault) => fault,
             };
-            // It may be in the middle of an upload. In that case, it is neither intact nor damaged.
-            if fault == Fault::NoSidecar && !entry.is_leftover()
-                || inventory.media(entry.digest, &Spool::temporary()).await?.is_ok()
-            {
+            // It may have been removed or replaced while it was read.
+            if fault == Fault::NoSidecar || inventory.media(entry.digest, &Spool::temporary()).await?.is_ok() {
                 continue;
             }
             counts.damaged += 1;
+            let url = inventory.url(entry.digest).await?;
             if self.repair {
                 inventory.remove(entry.digest).await?;
                 counts.repaired += 1;
             }
-            let outcome = if self.repair { "; repaired" } else { "" };
-            bar.suspend(|| match self.json {
-                true => output::json_value(
-                    &json!({ "key_digest": entry.digest.to_string(), "detail": fault.to_string(), "repaired": self.repair }),
-                ),
-                false => output::line(format_args!("damaged: {}: {fault}{outcome}", entry.digest)),
-            })?;
+            self.report(bar, entry, url.as_deref(), &fault)?;
+        }
+        if self.repair {
+            inventory.remove_all(leftovers.iter().map(|body| body.digest).collect()).await?;
+            inventory.delete(&old_objects).await?;
         }
         Ok(counts)
+    }
+
+    fn report(&self, bar: &ProgressBar, entry: TierEntry, url: Option<&str>, fault: &Fault) -> Result<(), OutputError> {
+        let digest = entry.digest.to_string();
+        let outcome = if self.repair { "; repaired" } else { "" };
+        bar.suspend(|| match self.json {
+            true => output::json_value(
+                &json!({ "url": url, "key_digest": digest, "detail": fault.to_string(), "repaired": self.repair }),
+            ),
+            false => output::line(format_args!("damaged: {}: {fault}{outcome}", subject(url, &digest))),
+        })
     }
 }
 
@@ -92,4 +106,39 @@ struct Counts {
     intact_bytes: u64,
     damaged: u64,
     repaired: u64,
+    /// Objects that belong to no entry.
+    leftovers: u64,
+    leftover_bytes: u64,
+    /// Objects that belong to no tier.
+    others: u64,
+    other_bytes: u64,
+}
+
+impl Counts {
+    fn document(&self) -> Value {
+        let Self { intact, intact_bytes, damaged, repaired, leftovers, leftover_bytes, others, other_bytes } = self;
+        json!({
+            "intact": intact, "intact_bytes": intact_bytes, "damaged": damaged, "repaired": repaired, "leftovers": leftovers,
+            "leftover_bytes": leftover_bytes, "others": others, "other_bytes": other_bytes,
+        })
+    }
+
+    fn print(&self, repair: bool) -> Result<(), OutputError> {
+        output::line(format_args!("{} intact ({})", output::entries(self.intact), HumanBytes(self.intact_bytes)))?;
+        for (count, what) in [(self.damaged, "damaged"), (self.repaired, "repaired")].into_iter().filter(|(count, _)| *count > 0) {
+            output::line(format_args!("{count} {what}"))?;
+        }
+        if self.leftovers > 0 {
+            let outcome = if repair { "deleted" } else { "`--repair` and `tier trim` delete them" };
+            output::line(format_args!("leftovers: {} ({}); {outcome}", self.leftovers, HumanBytes(self.leftover_bytes)))?;
+        }
+        if self.others > 0 {
+            let size = HumanBytes(self.other_bytes);
+            output::line(format_args!(
+                "objects that belong to no tier: {} ({size}); only the tools of the store delete them",
+                self.others
+            ))?;
+        }
+        Ok(())
+    }
 }
