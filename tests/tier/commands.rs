@@ -1,5 +1,6 @@
 //! `media-cache tier`, and `ls` of a store.
 
+use std::net::TcpListener;
 use std::time::{Duration, SystemTime};
 
 use media_cache_test_support::binary::binary;
@@ -191,6 +192,24 @@ async fn failing_store_is_reported_with_the_reason() {
     }
     let wrong = run(&store, &["tier", "ls", "--tier", "bucket"]).await.failed_with(2);
     assert!(wrong.contains("is not the location of a tier"), "{wrong}");
+    let set = async |name: &str, value: &str| {
+        let mut command = binary(["tier", "ls", "--tier", LOCATION]);
+        command.envs(store.variables()).env(name, value);
+        finish(command, &[]).await.failed()
+    };
+    let failed = set("AWS_ALLOW_HTTP", "false").await;
+    assert!(failed.contains("URL scheme is not allowed; for an endpoint without TLS, set AWS_ALLOW_HTTP=true"), "{failed}");
+    for endpoint in ["nowhere", "127.0.0.1:9000", "ftp://127.0.0.1"] {
+        let failed = set("AWS_ENDPOINT", endpoint).await;
+        assert!(failed.contains("the endpoint in the environment is not a URL such as https://"), "{failed}");
+    }
+    // Nothing answers to the request for the credentials of this machine.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = binary(["tier", "ls", "--tier", LOCATION, "--tier-timeout-ms", "100"]);
+    command.envs(store.variables()).env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    command.env("AWS_METADATA_ENDPOINT", format!("http://{}", silent.local_addr().unwrap()));
+    let failed = finish(command, &[]).await.failed();
+    assert!(failed.contains("unless this machine is provided with credentials, set AWS_ACCESS_KEY_ID"), "{failed}");
     let missing = run(&store, &["tier", "ls", "--tier", "file:///nonexistent"]).await.failed();
     assert!(missing.contains("there is no such directory"), "{missing}");
 }

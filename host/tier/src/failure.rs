@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::time::Duration;
 
+use crate::advice::advice;
+
 /// The maximum length of a message from a store, in bytes.
 const MAX_MESSAGE: usize = 300;
 
@@ -25,12 +27,14 @@ pub enum StoreFailure {
     #[error("the store does not support this: {0}")]
     Unsupported(String),
     /// The store did not respond in time, or the body of its response stopped or was too slow.
-    #[error("the store took longer than {} ms to {what}", limit.as_millis())]
+    #[error("the store took longer than {} ms to {what}{}", limit.as_millis(), advice.map_or_else(String::new, |advice| format!("; {advice}")))]
     Timeout {
         /// The time limit.
         limit: Duration,
         /// What the store had to do.
         what: &'static str,
+        /// What to do, if the reason may be that there are no credentials.
+        advice: Option<&'static str>,
     },
     /// The object is not what was expected.
     #[error("{0}")]
@@ -79,7 +83,8 @@ fn names_bucket(answer: &str) -> bool {
     element(answer, "Code").is_some_and(|code| ["NoSuchBucket", "ContainerNotFound"].contains(&code))
 }
 
-/// The message of an error, in one line of limited length: what the store answered, or why it did not, without the URL of the request.
+/// The message of an error, in one line: what the store answered, or why it did not, without the URL of the request, in limited length;
+/// and what to do, if that is known.
 fn message(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -90,6 +95,7 @@ fn message(error: &dyn Error) -> String {
         }
         cause = inner.source();
     }
+    let advice = advice(&text, element(&text, "Code"));
     // "Error performing GET https://… in 1.2s - Server returned non-2xx status code: 403 Forbidden: <?xml …>"
     let text =
         text.split_once("Error performing ").and_then(|(_, request)| request.split_once(" - ")).map_or(&*text, |(_, why)| why);
@@ -105,7 +111,10 @@ fn message(error: &dyn Error) -> String {
         line.truncate(line.floor_char_boundary(MAX_MESSAGE));
         line.push('…');
     }
-    line
+    match advice {
+        Some(advice) => format!("{line}; {advice}"),
+        None => line,
+    }
 }
 
 /// The text of an element in an XML document.
@@ -123,10 +132,34 @@ mod tests {
         let source = "Error performing GET https://key@bucket.example/a.json in 1.2s - Server returned non-2xx status code: \
                       403 Forbidden: <?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>No\nway</Message></Error>";
         let failure = StoreFailure::from(object_store::Error::Generic { store: "S3", source: source.into() });
-        assert_eq!(failure.to_string(), "the store answered 403 Forbidden: AccessDenied, No way");
+        let expected = "the store answered 403 Forbidden: AccessDenied, No way; the credentials need permission to read, write, delete \
+                        and list objects";
+        assert_eq!(failure.to_string(), expected);
         let source = "Error performing GET https://key@bucket.example/a.json in 1.2s - HTTP error: connection refused";
         let failure = StoreFailure::from(object_store::Error::Generic { store: "S3", source: source.into() });
         assert_eq!(failure.to_string(), "HTTP error: connection refused");
+    }
+
+    #[test]
+    fn message_says_what_to_do() {
+        let answered = |status: &str, code: &str| {
+            format!("GET https://x/ in 1s - Server returned non-2xx status code: {status}: <Code>{code}</Code>")
+        };
+        for (source, expected) in [
+            (answered("403 Forbidden", "SignatureDoesNotMatch"), "check AWS_ACCESS_KEY_ID"),
+            (answered("403 Forbidden", "RequestTimeTooSkewed"), "set the clock"),
+            (answered("400 Bad Request", "AuthorizationHeaderMalformed"), "set AWS_REGION"),
+            (answered("301 Moved Permanently", "PermanentRedirect"), "set AWS_REGION"),
+            ("GET https://x/ in 1s - Received redirect without LOCATION, this normally".into(), "set AWS_REGION"),
+            ("PUT http://169.254.169.254/latest/api/token in 1s - HTTP error: tcp connect error".into(), "set AWS_ACCESS_KEY_ID"),
+            ("GET http://x/ in 1s - HTTP error: builder error: URL scheme is not allowed".into(), "set AWS_ALLOW_HTTP=true"),
+            (answered("500 Internal Server Error", "InternalError"), ""),
+        ] {
+            let source = format!("Error performing {source}").into();
+            let failure = StoreFailure::from(object_store::Error::Generic { store: "S3", source }).to_string();
+            assert!(failure.contains(expected) && failure.contains("; ") != expected.is_empty(), "{failure}");
+            assert!(!failure.contains("//"), "{failure}");
+        }
     }
 
     #[test]

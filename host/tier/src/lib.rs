@@ -10,6 +10,7 @@
 //!
 //! [`Inventory`] lists, checks and trims the entries in a store.
 
+mod advice;
 mod breaker;
 mod changes;
 mod counters;

@@ -14,6 +14,7 @@ use object_store::path::Path;
 use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 use url::Url;
 
+use crate::advice::MAYBE_NO_CREDENTIALS;
 use crate::failure::StoreFailure;
 
 /// The library's own limit for a whole request, which does not apply.
@@ -108,33 +109,44 @@ impl Location {
     }
 
     /// The endpoint to which requests for a bucket or container are sent, according to the environment, without credentials. `None` if the
-    /// environment names none and there is no usual one.
+    /// store is a directory, or the endpoint is unknown.
     #[must_use]
     pub fn endpoint(&self) -> Option<String> {
-        let endpoint = match &self.scheme {
+        let usual = match &self.scheme {
             Scheme::S3 => {
-                let builder = AmazonS3Builder::from_env();
-                let regional = || {
-                    let region = builder.get_config_value(&AmazonS3ConfigKey::Region);
-                    format!("https://s3.{}.amazonaws.com", region.as_deref().unwrap_or("us-east-1"))
-                };
-                builder.get_config_value(&AmazonS3ConfigKey::Endpoint).unwrap_or_else(regional)
+                let region = AmazonS3Builder::from_env().get_config_value(&AmazonS3ConfigKey::Region);
+                format!("https://s3.{}.amazonaws.com", region.as_deref().unwrap_or("us-east-1"))
             }
-            Scheme::Google => {
-                let configured = GoogleCloudStorageBuilder::from_env().get_config_value(&GoogleConfigKey::BaseUrl);
-                configured.unwrap_or_else(|| "https://storage.googleapis.com".into())
-            }
+            Scheme::Google => "https://storage.googleapis.com".into(),
             Scheme::Azure => {
-                let builder = MicrosoftAzureBuilder::from_env();
-                let account = || builder.get_config_value(&AzureConfigKey::AccountName);
-                let of_account = || Some(format!("https://{}.blob.core.windows.net", account()?));
-                builder.get_config_value(&AzureConfigKey::Endpoint).or_else(of_account)?
+                let account = MicrosoftAzureBuilder::from_env().get_config_value(&AzureConfigKey::AccountName)?;
+                format!("https://{account}.blob.core.windows.net")
             }
             Scheme::Directory(_) => return None,
         };
-        let url = Url::parse(&endpoint).ok()?;
+        let url = endpoint_url(&self.configured_endpoint().unwrap_or(usual))?;
         let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
         Some(format!("{}://{}{port}{}", url.scheme(), url.host_str()?, url.path().trim_end_matches('/')))
+    }
+
+    /// The endpoint that the environment names.
+    fn configured_endpoint(&self) -> Option<String> {
+        match &self.scheme {
+            Scheme::S3 => AmazonS3Builder::from_env().get_config_value(&AmazonS3ConfigKey::Endpoint),
+            Scheme::Google => GoogleCloudStorageBuilder::from_env().get_config_value(&GoogleConfigKey::BaseUrl),
+            Scheme::Azure => MicrosoftAzureBuilder::from_env().get_config_value(&AzureConfigKey::Endpoint),
+            Scheme::Directory(_) => None,
+        }
+    }
+
+    /// The advice if the store does not answer.
+    pub(crate) fn timeout_advice(&self) -> Option<&'static str> {
+        use AmazonS3ConfigKey as Key;
+        let builder = AmazonS3Builder::from_env();
+        let keys =
+            [Key::AccessKeyId, Key::WebIdentityTokenFile, Key::ContainerCredentialsRelativeUri, Key::ContainerCredentialsFullUri];
+        let is_set = || keys.iter().any(|key| builder.get_config_value(key).is_some());
+        (self.scheme == Scheme::S3 && !is_set()).then_some(MAYBE_NO_CREDENTIALS)
     }
 
     /// The store. Credentials and further options come from the environment. Nothing is requested from the store yet. `timeout` limits
@@ -158,6 +170,10 @@ impl Location {
             };
         }
         let unusable = |reason| LocationError::Unusable { location: self.to_string(), reason };
+        // The library would panic. The text may contain credentials.
+        if self.configured_endpoint().is_some_and(|endpoint| endpoint_url(&endpoint).is_none()) {
+            return Err(unusable("the endpoint in the environment is not a URL such as https://s3.example.org".into()));
+        }
         let store = match &self.scheme {
             Scheme::Directory(directory) if !directory.is_dir() => return Err(unusable("there is no such directory".into())),
             Scheme::S3 => {
@@ -171,6 +187,11 @@ impl Location {
         };
         store.map_err(|error| unusable(StoreFailure::from(error).to_string()))
     }
+}
+
+/// The URL of an endpoint, if it is one.
+fn endpoint_url(endpoint: &str) -> Option<Url> {
+    Url::parse(endpoint).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub(crate) struct Store {
     objects: Arc<dyn ObjectStore>,
     /// The directory, if the store is one. It may be a mount that disappears.
     directory: Option<PathBuf>,
+    timeout_advice: Option<&'static str>,
     pub names: Names,
     pub timeout: Duration,
     pub reads: Breaker,
@@ -69,6 +70,7 @@ impl Store {
         Self {
             objects,
             directory: location.directory().map(Into::into),
+            timeout_advice: location.timeout_advice(),
             names: Names::new(location.prefix().clone()),
             timeout,
             reads: Breaker::new("lookups", "media that is not stored here comes from its origin"),
@@ -92,7 +94,7 @@ impl Store {
             self.check_directory().await?;
             Ok(request.await?)
         };
-        timeout(limit, request).await.unwrap_or(Err(StoreFailure::Timeout { limit, what }))
+        timeout(limit, request).await.unwrap_or(Err(StoreFailure::Timeout { limit, what, advice: self.timeout_advice }))
     }
 
     /// Fails if the store is a directory that no longer exists. Otherwise, nothing would be found in it, and writing would create it.
@@ -191,10 +193,13 @@ impl Store {
 
     /// All objects below a path, in no particular order. There is a time limit for each page of the listing.
     pub fn list(&self, path: &Path) -> BoxStream<'static, Result<ObjectMeta, StoreFailure>> {
-        let (listing, limit) = (self.objects.list(Some(path)), self.limit(BYTES_PER_TIMEOUT * 4));
+        let (listing, limit, advice) = (self.objects.list(Some(path)), self.limit(BYTES_PER_TIMEOUT * 4), self.timeout_advice);
         Box::pin(futures::stream::try_unfold(listing, move |mut listing| async move {
-            let next =
-                timeout(limit, listing.try_next()).await.map_err(|_| StoreFailure::Timeout { limit, what: "list its objects" })?;
+            let next = timeout(limit, listing.try_next()).await.map_err(|_| StoreFailure::Timeout {
+                limit,
+                what: "list its objects",
+                advice,
+            })?;
             Ok(next?.map(|meta| (meta, listing)))
         }))
     }
@@ -214,7 +219,7 @@ impl Object {
         let deadline = self.deadline.min(Instant::now() + self.pause);
         let next = timeout_at(deadline, self.body.try_next()).await;
         let limit = if deadline == self.deadline { self.limit } else { self.pause };
-        Ok(next.map_err(|_| StoreFailure::Timeout { limit, what: "send an object" })??)
+        Ok(next.map_err(|_| StoreFailure::Timeout { limit, what: "send an object", advice: None })??)
     }
 }
 
