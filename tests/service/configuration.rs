@@ -195,6 +195,34 @@ async fn config_check_reports_every_problem_of_an_unusable_configuration() {
 }
 
 #[tokio::test]
+async fn config_check_reports_unknown_and_invalid_options_together_with_all_other_problems() {
+    let dir = ServiceDirectory::create();
+    dir.write("no directory", b"");
+    dir.write("wrong.toml", b"listn = \":80\"\nmax-size-mb = 0\ndir = \"no directory\"\nadmin-token-file = \"nowhere/token\"\n");
+    let variables = [("MEDIA_CACHE_LISEN", ":80"), ("MEDIA_CACHE_MAX_BODY_MB", "many")];
+    let said = run_in(&dir.path(""), &variables, &["config", "check", "--config", "wrong.toml"]).await.failed();
+    let problems = [
+        "MEDIA_CACHE_LISEN is not a known variable; did you mean MEDIA_CACHE_LISTEN?",
+        "MEDIA_CACHE_MAX_BODY_MB=many: it must be a whole number, and not negative",
+        "wrong.toml:1:1: listn is not a known key; did you mean listen?",
+        "wrong.toml:2:1: max-size-mb = 0: it must be at least 1",
+        "no directory is not a directory",
+        "cannot read nowhere/token: ",
+    ];
+    assert!(problems.iter().all(|problem| said.contains(problem)) && said.lines().count() == problems.len() + 1, "{said}");
+    let json = run_in(&dir.path(""), &variables, &["config", "check", "--config", "wrong.toml", "--json"]).await;
+    let document: serde_json::Value = serde_json::from_str(json.text()).unwrap();
+    assert_eq!((json.code, document["problems"].as_array().unwrap().len()), (Some(1), problems.len()), "{document}");
+    // A wrong combination of arguments is reported as well, but the rest cannot be checked then.
+    let arguments = ["config", "check", "--config", "wrong.toml", "--max-open-files", "many"];
+    let said = run_in(&dir.path(""), &variables, &arguments).await.failed();
+    assert!(said.contains("listn is not a known key") && said.contains("--max-open-files many: it must be"), "{said}");
+    // Nothing is known about the options in a file that cannot be read.
+    let said = run_in(&dir.path(""), &[], &["config", "check", "--config", "nowhere.toml"]).await.failed();
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[tokio::test]
 async fn config_check_tests_every_configured_file_program_and_address() {
     let dir = ServiceDirectory::create();
     dir.write("file", b"");

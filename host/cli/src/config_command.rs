@@ -54,14 +54,14 @@ impl Config {
         match self {
             Self::Show(shown) if shown.json => output::json_value(&config::json(settings))?,
             Self::Show(_) => output::lines(config::document(settings).lines())?,
-            Self::Check(check) => return check.run().await,
+            Self::Check(check) => return check.run(settings).await,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Check {
-    async fn run(self) -> anyhow::Result<ExitCode> {
+    async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         let Self { contact, configuration: Configuration { json, serve } } = self;
         let mut problems = serve.problems().await;
         let mut contacted = None;
@@ -69,7 +69,8 @@ impl Check {
             contacted = Some(tier);
             problems.extend(of_tier);
         }
-        let problems: Vec<String> = problems.iter().map(|problem| format!("{problem:#}")).collect();
+        let found = problems.iter().map(|problem| format!("{problem:#}"));
+        let problems: Vec<String> = settings.problems().iter().map(Into::into).chain(found).collect();
         if json {
             output::json_value(&json!({ "ok": problems.is_empty(), "problems": problems }))?;
             return Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });

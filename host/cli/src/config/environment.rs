@@ -43,6 +43,7 @@ pub fn read(
         let said = if matches!(kind, Kind::List(_)) && value.is_empty() { Vec::new() } else { vec![value.clone()] };
         if let Some(why) = refusal(command, name, kind, &said) {
             problems.add(redact::refused(&format!("{variable}={}", redact::invalid_value(name, &value.to_string_lossy())), &why));
+            continue;
         }
         values.insert(name.into(), said);
     }

@@ -12,6 +12,16 @@ impl Problems {
         self.0.push(problem.into());
     }
 
+    /// Whether there are no problems.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The problems.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Succeeds if there are no problems.
     ///
     /// # Errors

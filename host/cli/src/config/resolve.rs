@@ -16,11 +16,15 @@ use crate::config::{environment, toml_file};
 /// The options that name the cache that a command uses. An argument that names one overrides a variable or key that names the other.
 const PLACES: [&str; 2] = ["dir", "server"];
 
+/// The command that reports problems of the file and the environment together with those that it finds itself.
+const REPORTING: [&str; 2] = ["config", "check"];
+
 /// Combines the arguments of the program, the variables of its environment and the file that either of them names, and records the source
 /// of each value.
 ///
 /// # Errors
 /// Returns an error with a message for the user, or a [`clap::Error`], which can also be the help that the user requested.
+/// [`REPORTING`] gets the problems with the settings instead, unless they leave no settings.
 pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     arguments: impl IntoIterator<Item = OsString>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
@@ -41,8 +45,9 @@ pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     let environment = environment::read(variables, &program, command, &mut problems);
     let of_variable = || environment.get(FILE).and_then(|values| values.first()).map(PathBuf::from);
     let file = said.get_raw(FILE).and_then(|mut values| values.next()).map(PathBuf::from).or_else(of_variable);
-    let in_file = file.as_deref().map(|file| toml_file::read(file, service(&program), &mut problems)).unwrap_or_default();
-    problems.none()?;
+    let in_file = file.as_deref().map_or(Some(Vec::new()), |file| toml_file::read(file, service(&program), &mut problems));
+    // Nothing is known about the other options of a file that cannot be read.
+    let Some(in_file) = in_file else { return Err(problems.into()) };
 
     let is_given = |option: &Arg| said.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine);
     let mut sources = Vec::new();
@@ -67,8 +72,18 @@ pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     arguments.splice(start..start, weaker);
 
     let settled = emptied(program.clone(), &path, &sources).try_get_matches_from(arguments);
-    let settled = settled.map_err(|error| explained(error, &path, command, &sources, file.as_deref()))?;
-    let settings = Settings::new(command, innermost(&settled).1, sources, file);
+    let settled = match settled.map_err(|error| explained(error, &path, command, &sources, file.as_deref())) {
+        Err(error) if !problems.is_empty() && !error.is::<clap::Error>() => {
+            problems.add(format!("{error:#}"));
+            return Err(problems.into());
+        }
+        settled => settled?,
+    };
+    if path != REPORTING {
+        problems.none()?;
+        problems = Problems::default();
+    }
+    let settings = Settings::new(command, innermost(&settled).1, sources, file, problems);
     Ok((Cli::from_arg_matches(&settled)?, settings))
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, Command};
 
 use crate::config::option::{Kind, options};
+use crate::config::problems::Problems;
 
 /// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,18 +77,30 @@ impl Setting {
 pub struct Settings {
     settings: Vec<Setting>,
     file: Option<PathBuf>,
+    problems: Problems,
 }
 
 impl Settings {
     /// The settings of a command, with the final result of parsing.
-    pub(super) fn new(command: &Command, told: &ArgMatches, sources: Vec<Given>, file: Option<PathBuf>) -> Self {
+    pub(super) fn new(
+        command: &Command,
+        told: &ArgMatches,
+        sources: Vec<Given>,
+        file: Option<PathBuf>,
+        problems: Problems,
+    ) -> Self {
         let setting = |((name, option, kind), given): ((&str, &clap::Arg, Kind), Given)| {
             let values = told.get_raw(option.get_id().as_str()).map(|values| values.map(Into::into).collect());
             let empty = || given.values.as_ref().filter(|values| values.is_empty()).cloned();
             let heading = option.get_help_heading().map(Into::into);
             Setting { name: name.into(), heading, kind, values: values.or_else(empty), source: given.source }
         };
-        Self { settings: options(command).zip(sources).map(setting).collect(), file }
+        Self { settings: options(command).zip(sources).map(setting).collect(), file, problems }
+    }
+
+    /// What is wrong in the environment and the file, whose other options are settings. Always empty except for `config check`.
+    pub fn problems(&self) -> &Problems {
+        &self.problems
     }
 
     /// All settings, in the order of the help.

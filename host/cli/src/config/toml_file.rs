@@ -26,13 +26,13 @@ pub struct Setting {
     pub line: usize,
 }
 
-/// Reads a file whose keys are the long names of the options of `command`.
-pub fn read(path: &Path, command: &Command, problems: &mut Problems) -> Vec<Setting> {
+/// Reads a file whose keys are the long names of the options of `command`. `None` if it cannot be read at all.
+pub fn read(path: &Path, command: &Command, problems: &mut Problems) -> Option<Vec<Setting>> {
     match text_of(path) {
         Ok(text) => Reading { path, text: &text, command }.settings(problems),
         Err(why) => {
             problems.add(format!("cannot read the configuration {}: {why}", path.display()));
-            Vec::new()
+            None
         }
     }
 }
@@ -51,7 +51,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn settings(&self, problems: &mut Problems) -> Vec<Setting> {
+    fn settings(&self, problems: &mut Problems) -> Option<Vec<Setting>> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in &errors {
             // Its own message would quote the whole line, including any secret.
@@ -60,12 +60,12 @@ impl Reading<'_> {
             problems.add(format!("{}: {}{}", self.at(&span), error.message(), word.unwrap_or_default()));
         }
         if !errors.is_empty() {
-            return Vec::new();
+            return None;
         }
         let mut entries: Vec<_> = table.get_ref().iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
         let read = |(key, value)| self.setting(key, value).map_err(|problem| problems.add(problem)).ok();
-        entries.into_iter().filter_map(read).collect()
+        Some(entries.into_iter().filter_map(read).collect())
     }
 
     fn setting(&self, key: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<Setting, String> {
