@@ -83,21 +83,22 @@ impl FileDemand {
 }
 
 impl FileBudget {
-    /// Logs a warning for each part of the demand that does not fit.
+    /// Logs a warning if the demand does not fit.
     pub fn report(&self, demand: &FileDemand) {
-        let Self { connections, downloads, allowed, .. } = self;
-        if *connections < demand.connections {
-            tracing::warn!(
-                "serving at most {connections} concurrent connections instead of {}, since only {allowed} open files are allowed",
-                demand.connections
-            );
+        if let Some(warning) = self.warning(demand) {
+            tracing::warn!("{warning}");
         }
-        if *downloads < demand.downloads {
-            tracing::warn!(
-                "running at most {downloads} concurrent downloads instead of {}, since only {allowed} open files are allowed",
-                demand.downloads
-            );
-        }
+    }
+
+    fn warning(&self, demand: &FileDemand) -> Option<String> {
+        let parts = [(self.connections, demand.connections, "connections"), (self.downloads, demand.downloads, "downloads")];
+        let reduced = parts.into_iter().filter(|(fitting, wanted, _)| fitting < wanted);
+        let reduced = reduced.map(|(fitting, wanted, what)| format!("at most {fitting} concurrent {what} instead of {wanted}"));
+        let reduced: Vec<String> = reduced.collect();
+        let allowed = self.allowed;
+        let what = reduced.join(" and ");
+        (!reduced.is_empty())
+            .then(|| format!("{what}, since only {allowed} open files are allowed; raise the limit with `ulimit -n`"))
     }
 }
 
@@ -157,6 +158,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn one_warning_names_everything_that_is_reduced() {
+        let warning = |demand: FileDemand, allowed| demand.fit(allowed).unwrap().warning(&demand);
+        let both = "at most 2 concurrent connections instead of 4096 and at most 1 concurrent downloads instead of 64, since only 218 \
+                    open files are allowed; raise the limit with `ulimit -n`";
+        assert_eq!(warning(demand(4096, 64, Some(0)), 218).unwrap(), both);
+        let one = warning(demand(4096, 1, Some(0)), 500).unwrap();
+        assert!(
+            one.ends_with("connections instead of 4096, since only 500 open files are allowed; raise the limit with `ulimit -n`")
+        );
+        assert_eq!(warning(demand(10, 64, None), 8528), None);
     }
 
     #[test]

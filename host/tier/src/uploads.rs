@@ -83,7 +83,11 @@ impl Shared {
             pause = (pause * 2).min(longest);
             let is_final = matches!(failure, StoreFailure::Unsupported(_) | StoreFailure::Unexpected(_));
             if is_final || Instant::now() + wait >= deadline || *self.closing.borrow() {
-                tracing::warn!("cannot upload {} to the second tier: {failure}", upload.digest);
+                // An outage is logged once, not for each entry.
+                match self.store.writes.outage() {
+                    Some(_) => tracing::debug!("cannot upload {} to the second tier: {failure}", upload.digest),
+                    None => tracing::warn!("cannot upload {} to the second tier: {failure}", upload.digest),
+                }
                 return UploadOutcome::Failed;
             }
             let _ = timeout(wait, self.closing()).await;
