@@ -11,12 +11,14 @@ use media_cache_test_support::command::CommandOutput;
 use media_cache_test_support::workspace::workspace_path;
 
 /// Files of the package, apart from those in the directories of this repository that it contains as a whole.
-const FILES: [&str; 14] = [
+const FILES: [&str; 16] = [
     "etc/media-cache/media-cache.toml",
     "usr/bin/media-cache",
     "usr/lib/systemd/system/media-cache.service",
     "usr/lib/systemd/system/media-cache.socket",
     "usr/lib/systemd/system/media-cache-admin.socket",
+    "usr/lib/systemd/system/media-cache-trim.service",
+    "usr/lib/systemd/system/media-cache-trim.timer",
     "usr/lib/systemd/system/media-cache-verify.service",
     "usr/lib/systemd/system/media-cache-verify.timer",
     "usr/lib/sysusers.d/media-cache.conf",

@@ -27,7 +27,7 @@ pub fn units() -> Vec<PathBuf> {
     let files = std::fs::read_dir(workspace_path(UNITS)).unwrap().map(|file| file.unwrap().path());
     let is_unit = |path: &PathBuf| path.extension().is_some_and(|extension| extension != "sysusers");
     let units: Vec<_> = files.filter(is_unit).collect();
-    assert_eq!(units.len(), 5, "{units:?}");
+    assert_eq!(units.len(), 7, "{units:?}");
     units
 }
 
@@ -71,6 +71,20 @@ async fn services_are_sandboxed() {
         let threshold = format!("--threshold={MAX_EXPOSURE}");
         analyze(&["security", "--offline=true", "--no-pager", &threshold, service.to_str().unwrap()]).await.succeeded();
     }
+}
+
+#[tokio::test]
+async fn trimming_unit_runs_a_valid_command() {
+    let directory = tempfile::tempdir().unwrap();
+    let configuration = directory.path().join("media-cache.toml");
+    std::fs::write(&configuration, format!("tier = \"file://{}\"\n", directory.path().display())).unwrap();
+    let command = setting("media-cache-trim.service", "ExecStart");
+    let command = command.replace("${TIER_SIZE}", "500GB").replace("/etc/media-cache/media-cache.toml", configuration.to_str().unwrap());
+    let arguments: Vec<&str> = command.strip_prefix(PROGRAM).unwrap().split_whitespace().collect();
+    assert!(run(&arguments).await.succeeded_text().starts_with("0 entries deleted"));
+    // The service gets its credentials from the same file.
+    let file = setting("media-cache-trim.service", "EnvironmentFile");
+    assert_eq!(setting("media-cache.service", "EnvironmentFile"), format!("-{file}"));
 }
 
 #[tokio::test]
