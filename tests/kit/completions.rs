@@ -60,6 +60,11 @@ async fn bash_completes_commands_options_and_values() {
 }
 
 #[tokio::test]
+async fn powershell_can_be_named_like_its_program() {
+    assert_eq!(script("pwsh").await, script("powershell").await);
+}
+
+#[tokio::test]
 async fn unknown_shell_is_refused_with_the_known_ones() {
     let stderr = run(&["completions", "tcsh"]).await.failed_with(2);
     assert!(stderr.contains("bash") && stderr.contains("zsh") && stderr.contains("fish"), "{stderr}");

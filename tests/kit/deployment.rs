@@ -154,6 +154,12 @@ fn boot(directory: &Path, script: &str) {
     assert!(log.ends_with("passed\n"), "{log}");
 }
 
+/// The configuration of nginx in front of one service.
+pub fn reverse_proxy() -> String {
+    let blocks = blocks(&workspace_file("docs/operations.md"), "nginx");
+    blocks.into_iter().find(|block| block.contains("server_name media.example.com")).unwrap()
+}
+
 #[test]
 fn commands_of_the_page_lead_to_a_service_behind_nginx_with_metrics() {
     if skips() {
@@ -165,10 +171,7 @@ fn commands_of_the_page_lead_to_a_service_behind_nginx_with_metrics() {
     fs::create_dir(&shared).unwrap();
     let [scrape] = &blocks(&workspace_file(PAGE), "yaml")[..] else { panic!("{PAGE} has one configuration for Prometheus") };
     fs::write(shared.join("prometheus.yml"), format!("global:\n  scrape_interval: 1s\n{scrape}")).unwrap();
-    let site = blocks(&workspace_file("docs/operations.md"), "nginx")
-        .into_iter()
-        .find(|block| block.contains("server_name media.example.com"));
-    fs::write(shared.join("media-cache.conf"), site.unwrap()).unwrap();
+    fs::write(shared.join("media-cache.conf"), reverse_proxy()).unwrap();
     let [install, _, rest, https] = commands();
     let repository = workspace_path("").canonicalize().unwrap();
     let enter = format!("cd {}\nPACKAGE={}/{package}", repository.display(), files.display());

@@ -15,4 +15,5 @@ mod package;
 mod prometheus;
 mod promtool;
 mod recipes;
+mod reverse_proxy;
 mod units;

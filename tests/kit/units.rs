@@ -79,7 +79,8 @@ async fn trimming_unit_runs_a_valid_command() {
     let configuration = directory.path().join("media-cache.toml");
     std::fs::write(&configuration, format!("tier = \"file://{}\"\n", directory.path().display())).unwrap();
     let command = setting("media-cache-trim.service", "ExecStart");
-    let command = command.replace("${TIER_SIZE}", "500GB").replace("/etc/media-cache/media-cache.toml", configuration.to_str().unwrap());
+    let command =
+        command.replace("${TIER_SIZE}", "500GB").replace("/etc/media-cache/media-cache.toml", configuration.to_str().unwrap());
     let arguments: Vec<&str> = command.strip_prefix(PROGRAM).unwrap().split_whitespace().collect();
     assert!(run(&arguments).await.succeeded_text().starts_with("0 entries deleted"));
     // The service gets its credentials from the same file.

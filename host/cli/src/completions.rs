@@ -1,6 +1,7 @@
 //! `media-cache completions`: scripts that complete commands and options in a shell.
 
-use clap::{Args, Command};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
 
 use crate::output::{self, OutputError};
@@ -9,7 +10,21 @@ use crate::output::{self, OutputError};
 #[derive(Args)]
 pub struct Completions {
     /// The shell
+    #[arg(value_parser = shells())]
     shell: Shell,
+}
+
+/// The shells, with another name for PowerShell: that of its program.
+fn shells() -> impl TypedValueParser<Value = Shell> {
+    const OTHER_NAME: &str = "pwsh";
+    let values = Shell::value_variants().iter().filter_map(|shell| {
+        let value = shell.to_possible_value()?;
+        Some(if *shell == Shell::PowerShell { value.alias(OTHER_NAME) } else { value })
+    });
+    PossibleValuesParser::new(values.collect::<Vec<_>>()).try_map(|name| match &*name {
+        OTHER_NAME => Ok(Shell::PowerShell),
+        name => Shell::from_str(name, false),
+    })
 }
 
 impl Completions {
