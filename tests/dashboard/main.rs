@@ -13,3 +13,4 @@ mod policies;
 mod rights;
 mod shadows;
 mod stage;
+mod tier;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use media_cache::{MediaCache, NoTranscoder};
 use media_cache_server::metrics::Metrics;
 use media_cache_server::{
-    Access, AdminTokens, ClientLimits, Connections, Extras, Listener, PolicyCheck, Service, ShadowReport, serve_connections,
+    Access, AdminTokens, ClientLimits, Connections, Extras, Listener, PolicyCheck, SecondTier, Service, ShadowReport,
+    serve_connections,
 };
 use media_cache_test_support::browser::chromium::Chromium;
 use media_cache_test_support::browser::tab::{Recording, Tab};
@@ -34,6 +35,7 @@ pub struct Setup {
     pub tokens: AdminTokens,
     pub shadows: Option<Arc<dyn ShadowReport>>,
     pub policy_check: Option<Arc<dyn PolicyCheck>>,
+    pub tier: Option<Arc<dyn SecondTier>>,
 }
 
 impl Demo {
@@ -49,8 +51,8 @@ impl Demo {
         let builder = MediaCache::builder().directory(directory.path().join("cache")).engine(ENGINE.clone());
         let builder = builder.downloader(metrics.measured(Arc::new(Origin))).transcoder(NoTranscoder);
         let cache = builder.open().await.unwrap();
-        let Setup { tokens, shadows, policy_check } = setup;
-        let extras = Extras { metrics, shadows, policy_check, ..Extras::default() };
+        let Setup { tokens, shadows, policy_check, tier } = setup;
+        let extras = Extras { metrics, shadows, policy_check, tier, ..Extras::default() };
         let service = Service::new(watch::channel(Some(cache.clone())).1, 1 << 20, extras);
         let bind = async {
             loop {

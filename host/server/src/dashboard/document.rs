@@ -33,6 +33,7 @@ pub(crate) async fn document(service: &Service) -> Value {
         "savings": savings::document(&counts, &first_bytes),
         "latencies": latency_documents(service, &first_bytes),
         "downloads": metrics.downloads().hosts().document(HOSTS),
+        "tier": service.tier().map(|tier| tier.report().document()),
         "shadows": service.shadows().map(|shadows| shadows.document()),
         "palette": palette_document(),
         "can_check": service.policy_check().is_some(),

@@ -88,9 +88,10 @@ export function showOverview(state) {
   setText('saved-time', duration(savings.waiting_seconds));
   const estimate = savings.waiting_seconds == null ? 'unknown until there is a miss' : `estimate: a miss takes ${duration(savings.mean_miss_seconds)}`;
   setText('saved-time-note', estimate);
-  showSources(sources, requests, total);
+  showSources(state, requests, total);
   showLatencies(state.latencies);
   showHosts(state.downloads);
+  showTier(state.tier);
   if (cache?.stats) showCache(cache.stats.media_cache);
   setText('updated', `Last update ${time(state.at)}.`);
 }
@@ -118,9 +119,9 @@ function showCache(cache) {
   setText('totals', `Counted across restarts: ${count(cache.hits)} hits and ${count(cache.misses)} misses, a hit ratio of ${percent(cache.hits, cache.hits + cache.misses)}.`);
 }
 
-function showSources({ requests, bytes: sent }, allRequests, allBytes) {
+function showSources({ sources: { requests, bytes: sent }, tier }, allRequests, allBytes) {
   const columns = [{ name: 'Source' }, { name: 'Requests', number: true }, { name: 'Share', number: true }, { name: 'Bytes', number: true }, { name: 'Share', number: true }];
-  const names = ['memory', 'disk', 'origin'];
+  const names = ['memory', 'disk', tier ? 'origin or second tier' : 'origin'];
   const rows = names.map((name, at) => [
     element('span', {}, name),
     count(requests[at]),
@@ -128,7 +129,7 @@ function showSources({ requests, bytes: sent }, allRequests, allBytes) {
     bytes(sent[at]),
     element('span', { class: 'with-bar' }, bar(sent[at] / allBytes, 'bytes'), percent(sent[at], allBytes)),
   ]);
-  fillTable(byId('sources'), columns, rows, [requests, sent]);
+  fillTable(byId('sources'), columns, rows, [names, requests, sent]);
 }
 
 function showLatencies(latencies) {
@@ -153,4 +154,27 @@ function showHosts({ hosts, tracked, replaced }) {
     host.last_failure ? `${host.last_failure.kind}, ${time(host.last_failure.at)}` : '',
   ]);
   fillTable(byId('hosts'), columns, rows);
+}
+
+// The second tier, if there is one: whether it can be used, and what it did since the service started.
+function showTier(tier) {
+  for (const id of ['tier', 'tier-link']) byId(id).hidden = !tier;
+  if (!tier) return;
+  const { lookups, uploads } = tier;
+  setText('tier-location', tier.location);
+  const problems = [['reads', 'Reading'], ['writes', 'Writing']].map(([key, name]) => {
+    const { state, since, reason } = tier[key];
+    const works = state === 'available';
+    setText(`tier-${key}`, works ? 'works' : 'fails');
+    return works ? '' : `${name} has failed since ${date(since)}: ${reason}. The service tries again by itself.`;
+  });
+  setText('tier-problem', problems.filter(Boolean).join(' '));
+  byId('tier-problem').hidden = !problems.some(Boolean);
+  setText('tier-hits', short(lookups.hit));
+  setText('tier-hits-note', `${bytes(tier.received_bytes)} received`);
+  setText('tier-misses', short(lookups.miss));
+  setText('tier-errors', short(lookups.failed + lookups.damaged));
+  setText('tier-errors-note', `${count(lookups.paused + lookups.busy)} lookups omitted, ${count(lookups.refused)} refused`);
+  setText('tier-queued', count(tier.queued));
+  setText('tier-uploads-note', `${count(uploads.stored)} stored, ${count(uploads.failed)} failed, ${count(uploads.dropped)} dropped`);
 }
