@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::shadows::FixedReport;
 use crate::stage::{Demo, Page, Setup};
+use crate::tier::FixedTier;
 
 /// Samples of a day that a new service does not have.
 fn history(now: f64) -> Value {
@@ -31,7 +32,9 @@ fn history(now: f64) -> Value {
 
 /// A service that has served a few thousand requests.
 async fn busy() -> Demo {
-    let demo = Demo::start(Setup { shadows: Some(Arc::new(FixedReport)), ..Setup::default() }).await;
+    let demo =
+        Demo::start(Setup { shadows: Some(Arc::new(FixedReport)), tier: Some(Arc::new(FixedTier::failing())), ..Setup::default() })
+            .await;
     let hosts = ["cdn.example", "slow.example", "images.example", "media.example.org"];
     for round in 0..400_u32 {
         let number = (round * round) % 97;

@@ -13,8 +13,15 @@ const BOUNDS: &[Duration] = &[Duration::from_secs(1)];
 
 /// A tier with fixed counters.
 #[derive(Default)]
-struct FixedTier {
+pub struct FixedTier {
     fails: AtomicBool,
+}
+
+impl FixedTier {
+    /// A tier that cannot be read.
+    pub fn failing() -> Self {
+        Self { fails: true.into() }
+    }
 }
 
 impl SecondTier for FixedTier {
