@@ -178,7 +178,11 @@ impl Entries {
             Target::Used(cache) => (cache.remove_matching(filter).await?, 0),
         };
         if json {
-            output::json_value(&json!({ "removed": removed, "failed": failed, "copies": copies }))?;
+            let mut document = json!({ "removed": removed, "failed": failed });
+            if self.copies.is_some() {
+                document["copies"] = json!(copies);
+            }
+            output::json_value(&document)?;
             return Ok(code);
         }
         let of_copies = copies.map_or_else(String::new, |copies| format!(", and {copies} in the second tier"));
