@@ -12,9 +12,11 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use media_cache_server::logs::{LogRequests, LogUrls, LossyWriter, RequestLog};
 use rustix::event::{PollFd, PollFlags, poll};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt as format, reload};
 
 use crate::output;
 use crate::visible::{self, Escaping};
@@ -79,6 +81,9 @@ impl FromStr for LogFilter {
     }
 }
 
+/// A layer for spans.
+pub type SpanLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
 /// The log of this process.
 #[derive(Clone)]
 pub struct Log {
@@ -95,11 +100,12 @@ impl Log {
 }
 
 impl Logging {
-    /// Starts logging, including panics. Everything else printed on standard error becomes part of the log.
+    /// Starts logging, including panics. Everything else printed on standard error becomes part of the log. Spans are recorded by `spans`,
+    /// independently of the filter.
     ///
     /// # Errors
     /// Returns an error with a message for the user.
-    pub fn start(&self) -> anyhow::Result<Log> {
+    pub fn start(&self, spans: Option<SpanLayer>) -> anyhow::Result<Log> {
         let (filter, misspelt) = self.filter();
         // A separate file, so that no other thread waits for a lock that the writing thread holds.
         let stderr = io::stderr().as_fd().try_clone_to_owned().context("cannot use standard error for the log")?;
@@ -107,27 +113,22 @@ impl Logging {
         let writer = LossyWriter::start(Sink(stderr.into()), QUEUE_BYTES, report).context("cannot start the log thread")?;
         output::notes_through(writer.clone());
         let ansi = io::stderr().is_terminal();
-        let subscriber = tracing_subscriber::fmt().log_internal_errors(false);
-        let set_filter: Arc<dyn Fn(EnvFilter) + Send + Sync> = match self.log_format {
+        let (filter, handle) = reload::Layer::new(filter);
+        let layer = format::layer().log_internal_errors(false);
+        let subscriber = tracing_subscriber::registry().with(spans);
+        match self.log_format {
             LogFormat::Text => {
-                let subscriber = subscriber.fmt_fields(debug_fn(write_field).delimited(" ")).with_ansi(ansi);
+                let layer = layer.fmt_fields(debug_fn(write_field).delimited(" ")).with_ansi(ansi);
                 let writer = writer.clone();
-                let subscriber = subscriber.with_writer(move || writer.clone());
-                let subscriber = subscriber.with_env_filter(filter).with_filter_reloading();
-                let handle = subscriber.reload_handle();
-                subscriber.init();
-                Arc::new(move |filter| drop(handle.reload(filter)))
+                subscriber.with(layer.with_writer(move || writer.clone()).with_filter(filter)).init();
             }
             LogFormat::Json => {
+                let layer = layer.json().flatten_event(true).with_span_list(false);
                 let writer = writer.clone();
-                let subscriber = subscriber.json().flatten_event(true).with_span_list(false);
-                let subscriber = subscriber.with_writer(move || VisibleJson(writer.clone()));
-                let subscriber = subscriber.with_env_filter(filter).with_filter_reloading();
-                let handle = subscriber.reload_handle();
-                subscriber.init();
-                Arc::new(move |filter| drop(handle.reload(filter)))
+                subscriber.with(layer.with_writer(move || VisibleJson(writer.clone())).with_filter(filter)).init();
             }
-        };
+        }
+        let set_filter: Arc<dyn Fn(EnvFilter) + Send + Sync> = Arc::new(move |filter| drop(handle.reload(filter)));
         log_panics();
         if misspelt {
             tracing::warn!("invalid RUST_LOG filter; using info (filters are written like info or media_cache=debug)");

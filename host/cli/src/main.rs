@@ -87,6 +87,8 @@ mod tier_copies;
 #[cfg(feature = "tier")]
 mod tier_timeout;
 mod tls;
+#[cfg_attr(not(feature = "opentelemetry"), path = "no_traces.rs")]
+mod traces;
 mod used_cache;
 mod user_files;
 mod verify;

@@ -58,6 +58,7 @@ use crate::small_directory;
 use crate::storage::{Storage, UnusablePolicy};
 use crate::tier::{ServiceTier, TierOption};
 use crate::tls::{TlsOptions, listener_url};
+use crate::traces::{TraceOptions, Traces};
 
 /// How long a directory that this service has claimed may be in use.
 const MAX_CONTENTION: Duration = Duration::from_secs(3);
@@ -110,6 +111,8 @@ pub struct Serve {
     logging: Logging,
     #[command(flatten)]
     metrics: MetricsOptions,
+    #[command(flatten)]
+    traces: TraceOptions,
 }
 
 /// Parts that the cache shares with the rest of the service.
@@ -134,7 +137,8 @@ impl Serve {
         sockets: PassedSockets,
         read_options: fn() -> anyhow::Result<(Self, Settings)>,
     ) -> anyhow::Result<ExitCode> {
-        let log = self.logging.start()?;
+        let traces = self.traces.start()?;
+        let log = self.logging.start(traces.as_ref().map(Traces::layer))?;
         let (times, times_now) = watch::channel(self.shutdown);
         // Signals are handled from here on, so that none is lost while the cache is loading.
         let mut signals = Signals::handle(times_now.clone(), log.writer.clone())?;
@@ -234,6 +238,9 @@ impl Serve {
         if let Some(tls) = &tls.main {
             metrics.watch_certificate(tls.clone());
         }
+        if let Some(traces) = &traces {
+            metrics.watch_spans(traces.counts());
+        }
         let reported_tier = tier.as_ref().map(ServiceTier::report);
         if let Some(tier) = &reported_tier {
             metrics.watch_tier(tier.clone());
@@ -263,6 +270,7 @@ impl Serve {
             request_log,
             shadows: shadows.as_ref().map(RunningShadows::report),
             tier: reported_tier,
+            tracer: traces.as_ref().map(Traces::tracer),
             policy_check: Some(Arc::new(LimitedSuite::new(self.sandbox.limits()))),
         };
         let service = Service::new(loading, self.ingest.max_body_bytes(), extras);
@@ -314,6 +322,9 @@ impl Serve {
         // It holds the service, whose trace is complete only when the service is dropped.
         if let Some(following) = following {
             following.await.context("the task that follows the shadow policies failed")?;
+        }
+        if let Some(traces) = traces {
+            traces.finish().await;
         }
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
@@ -431,12 +442,13 @@ impl Serve {
         let files = self.file_budget(self.listeners.has_admin());
         let converter = self.ingest.check_converter().await.err();
         let tier = self.tier.open().err();
+        let traces = self.traces.problem();
         let shadows =
             engine().ok().and_then(|engine| self.shadows.problem(engine.policies(), self.storage.policy == PolicyOption::Auto));
         let tls = self.tls.certificate().err();
         let cache = self.try_out(files.as_ref().map_or(0, |files| files.entries)).await.err();
         let mut problems = self.listeners.problems(&self.listen).await;
-        problems.extend([directory, disk_space, trace, files.err(), converter, tls, tier, shadows, cache].into_iter().flatten());
+        problems.extend([directory, disk_space, trace, files.err(), converter, tls, tier, traces, shadows, cache].into_iter().flatten());
         problems
     }
 

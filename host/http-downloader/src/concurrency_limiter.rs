@@ -6,9 +6,11 @@ use std::time::Instant;
 
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use crate::limit_group::LimitGroup;
 use crate::limiter_options::{LimiterCounts, LimiterOptions};
+use crate::spans;
 use crate::wait_queue::{DownloadId, Start, WaitQueue};
 use media_cache_interfaces::FetchError;
 
@@ -133,7 +135,7 @@ impl Permit {
     }
 
     async fn wait(&self, start: Start) -> Result<(), FetchError> {
-        match timeout(self.limiter.0.options.max_queue_time, start).await {
+        match timeout(self.limiter.0.options.max_queue_time, start).instrument(spans::of_wait()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(oneshot::error::RecvError { .. })) | Err(_) => {
                 let mut queue = self.limiter.queue();

@@ -41,6 +41,7 @@ pub(crate) struct Delivery {
     sink: Sink,
     stage: Stage,
     types: Arc<TypeDecision>,
+    received_bytes: u64,
     /// Notified once the body can be read while it is arriving. `None` if this has already happened, or must not happen.
     started: Option<oneshot::Sender<Started>>,
 }
@@ -74,11 +75,17 @@ impl Delivery {
         started: Option<oneshot::Sender<Started>>,
     ) -> Self {
         let sink = Sink::Spooled(SpooledBody::new(options.spool_above, options.spool.clone(), announced));
-        Self { sink, stage: if started.is_some() { Stage::Empty } else { Stage::Settled }, types, started }
+        Self { sink, stage: if started.is_some() { Stage::Empty } else { Stage::Settled }, types, received_bytes: 0, started }
+    }
+
+    /// The number of bytes that were received.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
     }
 
     /// Appends a chunk.
     pub async fn append(&mut self, chunk: Bytes) -> Result<(), FetchError> {
+        self.received_bytes += chunk.len() as u64;
         match &mut self.sink {
             Sink::Spooled(body) => body.append(chunk).await.map_err(spool_failed)?,
             Sink::Arriving(body) => body.append(chunk).await.map_err(spool_failed)?,

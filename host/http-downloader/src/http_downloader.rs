@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 use crate::body::{announced_length, receive};
 use crate::cache_directives;
@@ -31,6 +32,7 @@ use crate::options::{HttpOptions, OriginCacheControl};
 use crate::requested_url::check_length;
 use crate::response::{check_whole_and_plain, redirect_location};
 use crate::setup_error::HttpSetupError;
+use crate::spans;
 use crate::target::Target;
 use crate::time_limit::TimeLimit;
 use crate::transport::{OriginRequest, SendError, Transport};
@@ -105,7 +107,7 @@ impl HttpDownloader {
         mut time: TimeLimit,
         streaming: Streaming,
     ) -> Result<FetchedMedia, FetchError> {
-        let Answer { target, response, credentials } = answer;
+        let Answer { target, response, credentials, span } = answer;
         let framing = match check_whole_and_plain(&response) {
             Ok(framing) => framing,
             Err(error) => {
@@ -120,14 +122,16 @@ impl HttpDownloader {
         let (started, mut start) = oneshot::channel();
         let started = (streaming == Streaming::Allowed).then_some(started);
         let mut receiving = Box::pin({
-            let (options, types) = (self.options.clone(), types.clone());
+            let (options, types, receiving) = (self.options.clone(), types.clone(), span.clone());
             async move {
                 let _permit = permit;
                 let mut delivery = Delivery::new(&options, announced, types.clone(), started);
                 let receiving = time.run(receive(response, framing, announced, &options, &types, &mut delivery));
                 let received = until_closed(options.limiter.as_ref(), async { receiving.await? }).await;
+                spans::record_body(&span, delivery.received_bytes(), received.as_ref().map(|_| ()));
                 delivery.end(received).await
             }
+            .instrument(receiving)
             .fuse()
         });
         let body = tokio::select! {
@@ -203,9 +207,12 @@ impl HttpDownloader {
                 None if self.transport.sends_credentials(&request) => Credentials::Chosen,
                 None => Credentials::None,
             });
-            let response = self.send(&request, permit, time).await?;
+            let span = spans::of_request(&request.target);
+            let sent = self.send(&request, permit, time).instrument(span.clone()).await;
+            spans::record_response(&span, sent.as_ref());
+            let response = sent?;
             let Some(location) = redirect_location(&response) else {
-                return Ok(Answer { target: request.target, response, credentials });
+                return Ok(Answer { target: request.target, response, credentials, span });
             };
             let target = request.target.redirect(location.as_bytes(), &self.options.access)?;
             let refused = |reason| FetchError::Refused(format!("the origin redirected to a URL that cannot be fetched: {reason}"));
@@ -256,6 +263,8 @@ pub(crate) struct Answer {
     target: Target,
     response: Response<Incoming>,
     credentials: Credentials,
+    /// The span of the request.
+    span: Span,
 }
 
 /// The credentials that the requests of a download carried.

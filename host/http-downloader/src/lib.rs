@@ -61,6 +61,7 @@ mod retry;
 mod runtime_clients;
 mod setup_error;
 mod signatures;
+mod spans;
 mod special_addresses;
 mod target;
 #[cfg(test)]

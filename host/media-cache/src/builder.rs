@@ -32,6 +32,7 @@ use crate::hit_buffer::HitBuffer;
 use crate::host_state::{self, Clock, HostState};
 use crate::inbox::Inbox;
 use crate::loading::Loaded;
+use crate::lookup_spans::LookupSpans;
 use crate::media::Durability;
 use crate::open_error::OpenError;
 use crate::options::Options;
@@ -379,12 +380,15 @@ impl Builder {
     ///
     /// # Errors
     /// Any [`OpenError`] except [`OpenError::Load`].
-    pub fn prepare(self) -> Result<PreparedCache, OpenError> {
+    pub fn prepare(mut self) -> Result<PreparedCache, OpenError> {
         let directory = self.directory.clone().unwrap_or_else(|| defaults::DIRECTORY.into());
         let lock = DirectoryLock::acquire(&directory)?;
         let (limits, max_silence) = (self.policy_limits, self.max_silence.unwrap_or(MAX_SILENCE));
         let (integrity_check_rate, copies) = (self.integrity_check_rate, self.copies.clone());
         let key_rules = self.options.key_rules.clone();
+        let lookup_spans = Arc::<LookupSpans>::default();
+        let transcoder = self.transcoder.take().unwrap_or_else(built_in::transcoder);
+        self.transcoder = Some(lookup_spans.transcoder(transcoder, key_rules.clone()));
         let residents = (!self.every_hit_calls).then(|| Arc::new(ResidentIndex::new(&directory)));
         let (requests, received_requests) = mpsc::channel(QUEUE);
         let (commands, received_commands) = mpsc::channel(1);
@@ -420,6 +424,7 @@ impl Builder {
             spool,
             integrity_check_rate,
             copies,
+            lookup_spans,
         })
     }
 

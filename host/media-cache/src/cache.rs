@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use media_cache_key_rules::KeyRules;
 use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument, Span};
 
 use crate::availability::{Availability, Outage};
 use crate::component::record::ComponentRecord;
@@ -19,6 +20,7 @@ use crate::health::HealthHistory;
 use crate::hit_buffer::HitBuffer;
 use crate::integrity::Integrity;
 use crate::loading::Loaded;
+use crate::lookup_spans::{LookupSpans, call_span};
 use crate::media::{
     Delivered, EntryFilter, LoadReport, Media, Page, PutOutcome, RefreshOutcome, Refreshed, Source, Status, StoreError,
 };
@@ -53,6 +55,20 @@ pub enum CacheError {
     /// The cache was closed.
     #[error("the cache is closed")]
     Closed,
+}
+
+impl CacheError {
+    /// The name of this kind of error in spans.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Fetch(failure) => failure.name(),
+            Self::Store(_) => "not-stored",
+            Self::Copy(_) => "copy-not-removed",
+            Self::BrokeDown => "component-crashed",
+            Self::Unavailable(_) => "degraded",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// Describes why something was not stored, removed or saved, as a phrase for error messages.
@@ -106,6 +122,8 @@ pub(crate) struct Shared {
     pub changed_files: AtomicU64,
     /// Copies of entries outside of the cache.
     pub copies: Option<Arc<dyn Copies>>,
+    /// The spans of the calls in progress.
+    pub lookup_spans: Arc<LookupSpans>,
     /// Locked while an entry is removed because its file was changed.
     pub dropping: tokio::sync::Mutex<()>,
 }
@@ -159,11 +177,16 @@ impl MediaCache {
     /// [`CacheError::Closed`], [`CacheError::BrokeDown`] and [`CacheError::Unavailable`].
     pub async fn get(&self, url: &str) -> Result<Option<Media>, CacheError> {
         let key = self.key(url);
+        let source = |found: &Option<Media>| found.as_ref().map(|media| media.source);
+        self.in_span(call_span!("lookup"), &key, None, source, |_| self.find(url, &key)).await
+    }
+
+    async fn find(&self, url: &str, key: &str) -> Result<Option<Media>, CacheError> {
         for _ in 0..ATTEMPTS {
-            let media = match self.resident(&key) {
+            let media = match self.resident(key) {
                 Some(media) => media,
                 None => match self.call_with_retry(|reply| Request::Get { url: url.into(), reply }).await? {
-                    Some(delivered) => self.remember(&key, delivered),
+                    Some(delivered) => self.remember(key, delivered),
                     None => return Ok(None),
                 },
             };
@@ -210,13 +233,18 @@ impl MediaCache {
 
     async fn get_or_fetch(&self, url: &str, downloader: Option<Arc<dyn Downloader>>) -> Result<Media, CacheError> {
         let key = self.key(url);
+        let source = |media: &Media| Some(media.source);
+        self.in_span(call_span!("lookup"), &key, downloader, source, |downloader| self.find_or_fetch(url, &key, downloader)).await
+    }
+
+    async fn find_or_fetch(&self, url: &str, key: &str, downloader: Option<Arc<dyn Downloader>>) -> Result<Media, CacheError> {
         let request = |reply| Request::GetOrDownload { url: url.into(), downloader: downloader.clone(), reply };
         for _ in 0..ATTEMPTS {
-            let media = match self.resident(&key) {
+            let media = match self.resident(key) {
                 Some(media) => media,
                 None => match self.call_with_retry(request).await {
                     Err(CacheError::Unavailable(_) | CacheError::BrokeDown) => break,
-                    answer => self.remember(&key, answer??),
+                    answer => self.remember(key, answer??),
                 },
             };
             if let Some(failure) = media.body.failure() {
@@ -236,9 +264,15 @@ impl MediaCache {
     /// [`CacheError::Fetch`] if the download failed, in which case the stored media remains; [`CacheError::Closed`],
     /// [`CacheError::BrokeDown`] and [`CacheError::Unavailable`]. If the downloaded media could not be stored, the outcome says why.
     pub async fn refresh(&self, url: &str) -> Result<RefreshOutcome, CacheError> {
-        let refresh = |reply| Request::Refresh { url: url.into(), reply };
-        let Refreshed { media, modified, not_stored } = self.call_with_retry(refresh).await??;
-        Ok(RefreshOutcome { media: self.remember(&self.key(url), media), modified, not_stored })
+        let key = self.key(url);
+        let source = |_: &Refreshed| Some(Source::Origin);
+        let refresh = |downloader: Option<Arc<dyn Downloader>>| async move {
+            let refresh = |reply| Request::Refresh { url: url.into(), downloader: downloader.clone(), reply };
+            Ok(self.call_with_retry(refresh).await??)
+        };
+        let refreshed = self.in_span(call_span!("refresh"), &key, None, source, refresh).await?;
+        let Refreshed { media, modified, not_stored } = refreshed;
+        Ok(RefreshOutcome { media: self.remember(&key, media), modified, not_stored })
     }
 
     /// Waits until no download of the entry of `url` is in progress. By then, its media has been stored, or will not be stored.
@@ -266,9 +300,12 @@ impl MediaCache {
     /// [`CacheError::BrokeDown`]. If nothing could be stored, the outcome says why.
     pub async fn put_media(&self, url: &str, media: FetchedMedia) -> Result<PutOutcome, CacheError> {
         media.body.finished().await?;
-        self.call(|reply| Request::Put { url: url.into(), media: media.into(), is_converted: false, reply })
-            .await?
-            .map_err(CacheError::Store)
+        let key = self.key(url);
+        let put = |_| async move {
+            let put = |reply| Request::Put { url: url.into(), media: media.into(), is_converted: false, reply };
+            self.call(put).await?.map_err(CacheError::Store)
+        };
+        self.in_span(call_span!("store"), &key, None, |_| None, put).await
     }
 
     /// Removes the entry of `url`, which all URLs with the same cache key share, and its [copy](crate::Copies), if there are copies. Returns
@@ -364,6 +401,22 @@ impl MediaCache {
             CacheError::Unavailable(self.0.availability.outage().unwrap_or(Outage { reason, since: begun }))
         };
         tokio::time::timeout(limit, self.close()).await.map_err(late)?
+    }
+
+    /// Runs a call for an entry in a span, if the span is recorded. If the call fetches or converts media, this is done in the span too.
+    async fn in_span<T, F: Future<Output = Result<T, CacheError>>>(
+        &self,
+        span: Span,
+        key: &str,
+        downloader: Option<Arc<dyn Downloader>>,
+        source: impl FnOnce(&T) -> Option<Source>,
+        call: impl FnOnce(Option<Arc<dyn Downloader>>) -> F,
+    ) -> Result<T, CacheError> {
+        let Some(lookup) = self.0.lookup_spans.begin(span, key) else { return call(downloader).await };
+        let downloader = downloader.unwrap_or_else(|| self.0.pass_through.downloader.clone());
+        let outcome = call(Some(lookup.downloader(downloader))).instrument(lookup.span().clone()).await;
+        lookup.end(outcome.as_ref().map(source).map_err(CacheError::name));
+        outcome
     }
 
     /// Serves a hit without calling the component, if the component holds the bytes.

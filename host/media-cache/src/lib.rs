@@ -56,6 +56,7 @@ mod late_hits;
 mod listing;
 mod load_task;
 mod loading;
+mod lookup_spans;
 mod media;
 mod offers;
 mod open_error;
@@ -104,8 +105,8 @@ pub use media_cache_components as embedded;
 pub use media_cache_http_downloader as http;
 pub use media_cache_interfaces::{
     Abandoned, ArrivingBody, Blob, CacheControl, Cacheability, Completion, Conversion, CustomFailure, Downloader, FailureKind,
-    FetchError, Fetched, FetchedMedia, FreeSpaceFloor, NoDownloader, NoTranscoder, Original, Spool, SpoolError, SpooledBody,
-    TranscodeError, Transcoded, Transcoder, UnknownFailureKind, Validators,
+    FetchError, Fetched, FetchedMedia, FreeSpaceFloor, NoDownloader, NoTranscoder, Original, SPAN_TARGET, Spool, SpoolError,
+    SpooledBody, TranscodeError, Transcoded, Transcoder, UnknownFailureKind, Validators,
 };
 pub use media_cache_key_rules::{
     KeyRules, PRESETS as KEY_PRESETS, ParameterRule, Preset as KeyPreset, RuleError as KeyRuleError, check_url,

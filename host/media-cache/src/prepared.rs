@@ -18,6 +18,7 @@ use crate::hit_buffer::HitBuffer;
 use crate::inbox::Inbox;
 use crate::integrity::Integrity;
 use crate::integrity_check;
+use crate::lookup_spans::LookupSpans;
 use crate::open_error::OpenError;
 use crate::pass_through::PassThrough;
 use crate::policy::swap::Swapper;
@@ -45,6 +46,7 @@ pub struct PreparedCache {
     /// In bytes per second.
     pub(crate) integrity_check_rate: Option<NonZeroU64>,
     pub(crate) copies: Option<Arc<dyn Copies>>,
+    pub(crate) lookup_spans: Arc<LookupSpans>,
 }
 
 impl PreparedCache {
@@ -76,6 +78,7 @@ impl PreparedCache {
     pub async fn start(self) -> Result<MediaCache, OpenError> {
         let Self { directory, driver, requests, inbox, key_rules, residents, hits, swapper, pass_through, spool, .. } = self;
         let (max_silence, integrity_check_rate, copies) = (self.max_silence, self.integrity_check_rate, self.copies);
+        let lookup_spans = self.lookup_spans;
         let (engine, loaded, availability) = (driver.engine.clone(), driver.loaded.clone(), driver.availability.clone());
         let (slices, components) = (driver.slices.clone(), driver.serving.components.clone());
         let watch = Arc::downgrade(&driver.serving.directory);
@@ -114,6 +117,7 @@ impl PreparedCache {
             latest_status: Mutex::default(),
             changed_files: AtomicU64::new(0),
             copies,
+            lookup_spans,
             dropping: tokio::sync::Mutex::default(),
         }));
         supervision::start(&cache, heartbeat, max_silence);

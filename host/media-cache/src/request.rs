@@ -29,6 +29,8 @@ pub(crate) enum Request {
     },
     Refresh {
         url: String,
+        /// Fetches the media for this call. `None` for the cache's own downloader.
+        downloader: Option<Arc<dyn Downloader>>,
         reply: Reply<Result<Refreshed, FetchError>>,
     },
     Put {

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
 use futures::future::BoxFuture;
-use media_cache_interfaces::{Cacheability, FetchError, FetchedMedia};
+use media_cache_interfaces::{Cacheability, Downloader, FetchError, FetchedMedia};
 use tokio::sync::mpsc;
 use wasmtime::component::{Accessor, AccessorTask};
 
@@ -84,12 +84,10 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
         Request::GetOrDownload { url, downloader, reply } => {
             // The URL is needed again if the instance goes on standby.
             let late = instance.late_hits.url_of_late(&url);
-            let context = downloader.map(|downloader| accessor.with(|mut state| state.get().call_downloaders.insert(downloader)));
+            let context = add_downloader(accessor, downloader);
             let media = guest.call_get_or_download(accessor, cache, url.clone(), context).await?;
-            if let Some(number) = context {
-                // A body that is still arriving no longer needs it.
-                accessor.with(|mut state| state.get().call_downloaders.remove(number));
-            }
+            // A body that is still arriving no longer needs it.
+            remove_downloader(accessor, context);
             let media = match media {
                 Ok(media) => media,
                 Err(error) => {
@@ -117,6 +115,18 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
         request => return Box::pin(serve_other(request, accessor, instance)).await,
     }
     Ok(None)
+}
+
+/// Makes the downloader of a call available to the component, under a number.
+fn add_downloader(accessor: &Accessor<HostState>, downloader: Option<Arc<dyn Downloader>>) -> Option<u64> {
+    downloader.map(|downloader| accessor.with(|mut state| state.get().call_downloaders.insert(downloader)))
+}
+
+/// Removes the downloader of a call, which has fetched what it needs.
+fn remove_downloader(accessor: &Accessor<HostState>, number: Option<u64>) {
+    if let Some(number) = number {
+        accessor.with(|mut state| state.get().call_downloaders.remove(number));
+    }
 }
 
 /// Answers a request with media whose body is arriving, and waits until the component has stored the media. If the component could not
@@ -199,14 +209,17 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
             drop(reply.map(|reply| reply.send(answer)));
             drop(stored);
         }
-        Request::Refresh { url, reply } => {
+        Request::Refresh { url, downloader, reply } => {
             let is_active = instance.active_since_now();
-            let answer = match guest.call_refresh(accessor, cache, url.clone(), None).await? {
+            let context = add_downloader(accessor, downloader.clone());
+            let refreshed = guest.call_refresh(accessor, cache, url.clone(), context).await?;
+            remove_downloader(accessor, context);
+            let answer = match refreshed {
                 Ok(wit::RefreshOutcome { media, modified, not_stored }) => {
                     let media = take(accessor, media)?;
                     // By now, the instance may be active again.
                     if matches!(not_stored, Some(StoreError::NotReady)) && !is_active() {
-                        return Ok(Some(Request::Refresh { url, reply }));
+                        return Ok(Some(Request::Refresh { url, downloader, reply }));
                     }
                     Ok(Refreshed { media, modified, not_stored })
                 }

@@ -22,6 +22,7 @@ use crate::logs::requests::{LogRequests, RequestLog};
 use crate::metrics::requests::{Outcome, method_name};
 use crate::problem::Problem;
 use crate::request_id::request_id;
+use crate::request_trace::{TraceParent, TracedRequest};
 use crate::routes;
 use crate::sent_media::SentMedia;
 use crate::service::Service;
@@ -34,12 +35,18 @@ pub(crate) async fn observe(State(service): State<Service>, request: Request, ne
     let observed = ObservedRequest::begin(service, &request);
     // Handlers log events in a span with the id. A request that may be a hit has no span, because hits must be fast.
     let may_be_hit = observed.route == routes::MEDIA && matches!(observed.method, Method::GET | Method::HEAD);
-    let response = match may_be_hit {
-        true => next.run(request).await,
-        false => {
-            let span = tracing::info_span!("request", id = observed.id());
-            next.run(request).instrument(span).await
+    let respond = async {
+        match may_be_hit {
+            true => next.run(request).await,
+            false => {
+                let span = tracing::info_span!("request", id = observed.id());
+                next.run(request).instrument(span).await
+            }
         }
+    };
+    let response = match &observed.traced {
+        Some(traced) => respond.instrument(traced.span.clone()).await,
+        None => respond.await,
     };
     observed.finish(response)
 }
@@ -54,15 +61,20 @@ struct ObservedRequest {
     uri: Uri,
     begun: Instant,
     finished: bool,
+    /// The span of the request, if it is traced.
+    traced: Option<TracedRequest>,
 }
 
 impl ObservedRequest {
     fn begin(service: Service, request: &Request) -> Self {
         service.metrics().requests().begun();
         let route = routes::find(request.uri().path());
+        let route_path = route.map_or("other", |route| route.path);
+        let trace = |tracer| TracedRequest::begin(tracer, TraceParent::of(request.headers()), request.method(), route_path);
         Self {
+            traced: service.tracer().and_then(trace),
             id: request_id(request.headers().get(REQUEST_ID)),
-            route: route.map_or("other", |route| route.path),
+            route: route_path,
             is_polled: route.is_some_and(|route| route.is_polled),
             method: request.method().clone(),
             uri: request.uri().clone(),
@@ -92,17 +104,28 @@ impl ObservedRequest {
         }
         response.headers_mut().insert(REQUEST_ID, self.id.clone());
         let line = self.log_line(outcome, Some(response.status()), problem);
+        let traced = self.record_outcome(outcome, Some(response.status()));
         // The router drops the body of a response to HEAD.
         let media = source.filter(|_| self.method != Method::HEAD).map(|source| self.service.metrics().requests().send(source));
-        if line.is_none() && media.is_none() {
+        if line.is_none() && media.is_none() && traced.is_none() {
             return response;
         }
         let length = announced_length(&response);
-        response.map(|body| Body::new(ObservedBody::new(body, length, media, line)))
+        response.map(|body| Body::new(ObservedBody::new(body, length, media, line, traced)))
     }
 
     fn count(&self, outcome: Outcome) {
         self.service.metrics().requests().ended(self.route, &self.method, outcome, self.begun.elapsed());
+    }
+
+    /// Records the outcome in the span of the request. Returns the span, which ends with the body of the response.
+    fn record_outcome(&mut self, outcome: Outcome, status: Option<StatusCode>) -> Option<TracedRequest> {
+        let traced = self.traced.take()?;
+        traced.record_outcome(self.id(), outcome, status);
+        if names_url(self.route) {
+            traced.record_url(self.service.request_log().urls, self.uri.path(), self.uri.query().unwrap_or_default());
+        }
+        Some(traced)
     }
 
     /// The line to log at the end, if the request is to be logged.
@@ -123,6 +146,7 @@ impl ObservedRequest {
             status,
             outcome,
             reason: problem.and_then(Problem::reason),
+            trace_id: self.traced.as_ref().map(|traced| traced.trace_id.clone()),
             begun: self.begun,
             first_byte: self.begun.elapsed(),
         })
@@ -135,6 +159,9 @@ impl Drop for ObservedRequest {
             self.count(Outcome::Abandoned);
             if let Some(line) = self.log_line(Outcome::Abandoned, None, None) {
                 line.write(0);
+            }
+            if let Some(traced) = self.record_outcome(Outcome::Abandoned, None) {
+                traced.end(0);
             }
         }
     }
@@ -150,15 +177,15 @@ struct LogLine {
     status: Option<StatusCode>,
     outcome: Outcome,
     reason: Option<String>,
+    trace_id: Option<String>,
     begun: Instant,
     first_byte: Duration,
 }
 
 impl LogLine {
     fn write(&self, bytes: u64) {
-        let names_url = [routes::MEDIA, routes::REFRESH].contains(&self.route);
         let url = || MediaTarget::requested_url(self.uri.path(), self.uri.query().unwrap_or_default());
-        let url = names_url.then(url).flatten().map(|url| self.log.urls.describe(&url));
+        let url = names_url(self.route).then(url).flatten().map(|url| self.log.urls.describe(&url));
         tracing::info!(
             request_id = self.id.to_str().unwrap_or_default(),
             method = method_name(&self.method),
@@ -172,9 +199,15 @@ impl LogLine {
             host = url.as_ref().and_then(|url| url.host.as_deref()),
             url = url.as_ref().and_then(|url| url.text.as_deref()),
             reason = self.reason.as_deref(),
+            trace_id = self.trace_id.as_deref(),
             "request"
         );
     }
+}
+
+/// Whether requests to a route name the URL of media.
+fn names_url(route: &str) -> bool {
+    [routes::MEDIA, routes::REFRESH].contains(&route)
 }
 
 /// The length of the body of a response, if that is known.
@@ -190,11 +223,18 @@ struct ObservedBody {
     length: Option<u64>,
     media: Option<SentMedia>,
     line: Option<LogLine>,
+    traced: Option<TracedRequest>,
 }
 
 impl ObservedBody {
-    fn new(body: Body, length: Option<u64>, media: Option<SentMedia>, line: Option<LogLine>) -> Self {
-        let mut body = Self { body, bytes: 0, length, media, line };
+    fn new(
+        body: Body,
+        length: Option<u64>,
+        media: Option<SentMedia>,
+        line: Option<LogLine>,
+        traced: Option<TracedRequest>,
+    ) -> Self {
+        let mut body = Self { body, bytes: 0, length, media, line, traced };
         body.sent(0);
         body
     }
@@ -243,6 +283,9 @@ impl Drop for ObservedBody {
     fn drop(&mut self) {
         if let Some(line) = &self.line {
             line.write(self.bytes);
+        }
+        if let Some(traced) = self.traced.take() {
+            traced.end(self.bytes);
         }
     }
 }

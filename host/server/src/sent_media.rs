@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
 
+use crate::request_trace::TracedRequest;
+
 /// The counters of the media from one source.
 pub(crate) struct SentCounters {
     pub bytes: Counter,
@@ -17,16 +19,26 @@ pub(crate) struct SentCounters {
 pub(crate) struct SentMedia {
     counters: Arc<SentCounters>,
     has_ended: bool,
+    /// The request that the hit lane answers with the media, if it is traced, and the bytes that were sent.
+    traced: Option<Box<(TracedRequest, u64)>>,
 }
 
 impl SentMedia {
     pub fn new(counters: Arc<SentCounters>) -> Self {
-        Self { counters, has_ended: false }
+        Self { counters, has_ended: false, traced: None }
+    }
+
+    /// Ends the span of a request when this is dropped.
+    pub fn end_at_drop(&mut self, request: TracedRequest) {
+        self.traced = Some(Box::new((request, 0)));
     }
 
     /// Records that this many more bytes were sent.
-    pub fn add(&self, bytes: u64) {
+    pub fn add(&mut self, bytes: u64) {
         self.counters.bytes.inc_by(bytes);
+        if let Some(traced) = &mut self.traced {
+            traced.1 += bytes;
+        }
     }
 
     /// Records that all of it was sent.
@@ -46,6 +58,9 @@ impl Drop for SentMedia {
     fn drop(&mut self) {
         if !self.has_ended {
             self.counters.abandoned.inc();
+        }
+        if let Some((request, bytes)) = self.traced.take().map(|traced| *traced) {
+            request.end(bytes);
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::logs::requests::{RequestLog, SharedRequestLog};
 use crate::metrics::registry::Metrics;
 use crate::policy_check::PolicyCheck;
 use crate::problem::Problem;
+use crate::request_trace::RequestTracer;
 use crate::second_tier::SecondTier;
 use crate::shadow_report::ShadowReport;
 use crate::uploads::Uploads;
@@ -56,6 +57,8 @@ pub struct Extras {
     pub shadows: Option<Arc<dyn ShadowReport>>,
     /// The second tier, if there is one.
     pub tier: Option<Arc<dyn SecondTier>>,
+    /// Decides which requests are traced. `None` if none are.
+    pub tracer: Option<Arc<dyn RequestTracer>>,
     /// Checks uploaded policies for `/policy/check`.
     pub policy_check: Option<Arc<dyn PolicyCheck>>,
 }
@@ -139,6 +142,10 @@ impl Service {
 
     pub(crate) fn tier(&self) -> Option<&Arc<dyn SecondTier>> {
         self.0.extras.tier.as_ref()
+    }
+
+    pub(crate) fn tracer(&self) -> Option<&dyn RequestTracer> {
+        self.0.extras.tracer.as_deref()
     }
 
     pub(crate) fn policy_check(&self) -> Option<&Arc<dyn PolicyCheck>> {

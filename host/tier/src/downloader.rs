@@ -5,9 +5,11 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use media_cache::{Cacheability, Downloader, FetchError, Fetched, FetchedMedia, KeyRules, Spool, Validators};
 use media_cache_entry_files::{KeyDigest, stored_cacheability};
+use tracing::Instrument;
 
 use crate::lease::{Lease, Request, Waited};
 use crate::shared::Shared;
+use crate::spans;
 use crate::tier::Tier;
 use crate::uploads::Upload;
 
@@ -85,7 +87,7 @@ impl<D: Downloader + ?Sized> TieredDownloader<D> {
 
     async fn lookup(&self, url: &str, entry: &Entry) -> Option<FetchedMedia> {
         let check = |mimetype: &str, bytes| self.downloader.check(url, Some((mimetype, bytes)));
-        self.tier.lookup(entry.digest, &self.spool, check).await
+        self.tier.lookup(entry.digest, &self.spool, check).instrument(spans::of_lookup(entry.digest)).await
     }
 
     /// Waits for another node, and returns its media, or the lease if this node has taken it over.

@@ -13,9 +13,11 @@ use object_store::UpdateVersion;
 use object_store::path::Path;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
+use tracing::Instrument;
 
 use crate::failure::StoreFailure;
 use crate::shared::Shared;
+use crate::spans;
 use crate::status::LeaseOutcome;
 use crate::store::{When, seconds_between};
 
@@ -59,6 +61,19 @@ impl Shared {
     /// Requests the lease for an entry. A store that cannot create one is not asked again for a while. Only its silence counts as a failure
     /// of the store itself, since some stores can do everything but this.
     pub async fn request_lease(self: &Arc<Self>, digest: KeyDigest) -> Request {
+        let requested = async {
+            let request = self.try_lease(digest).await;
+            spans::record_outcome(match &request {
+                Request::Granted(_) => "granted",
+                Request::Held => "held",
+                Request::Failed => "failed",
+            });
+            request
+        };
+        requested.instrument(spans::of_lease(digest)).await
+    }
+
+    async fn try_lease(self: &Arc<Self>, digest: KeyDigest) -> Request {
         let failed = || {
             self.counters.lease(LeaseOutcome::Failed);
             Request::Failed
@@ -89,15 +104,20 @@ impl Shared {
 
     /// Waits until the node that has the lease for an entry has uploaded it, at most until the lease expires.
     pub async fn wait_for_holder(self: &Arc<Self>, digest: KeyDigest) -> Waited {
-        let waited = tokio::select! {
-            waited = self.wait(digest) => waited,
-            () = self.closing() => Waited::Expired(None),
+        let waited = async {
+            let waited = tokio::select! {
+                waited = self.wait(digest) => waited,
+                () = self.closing() => Waited::Expired(None),
+            };
+            let outcome = match waited {
+                Waited::Uploaded => LeaseOutcome::Waited,
+                Waited::Expired(_) => LeaseOutcome::Expired,
+            };
+            self.counters.lease(outcome);
+            spans::record_outcome(outcome.name());
+            waited
         };
-        self.counters.lease(match waited {
-            Waited::Uploaded => LeaseOutcome::Waited,
-            Waited::Expired(_) => LeaseOutcome::Expired,
-        });
-        waited
+        waited.instrument(spans::of_wait(digest)).await
     }
 
     async fn wait(self: &Arc<Self>, digest: KeyDigest) -> Waited {

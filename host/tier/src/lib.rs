@@ -25,6 +25,7 @@ mod options;
 mod probe;
 mod removal;
 mod shared;
+mod spans;
 mod status;
 mod store;
 mod store_clock;

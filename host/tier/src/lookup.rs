@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::failure::StoreFailure;
 use crate::shared::Shared;
+use crate::spans;
 use crate::status::LookupOutcome;
 use crate::store::{Store, seconds_between};
 
@@ -42,8 +43,9 @@ impl Shared {
         spool: &Arc<Spool>,
         check: impl Fn(&str, u64) -> Result<(), FetchError> + Sync,
     ) -> Option<FetchedMedia> {
-        let outcome = |outcome| {
+        let outcome = |outcome: LookupOutcome| {
             self.counters.lookup(outcome);
+            spans::record_outcome(outcome.name());
             None
         };
         let Ok(Ok(_turn)) = timeout(self.options.timeout, self.lookups.acquire()).await else {
@@ -80,7 +82,9 @@ impl Shared {
             }
         };
         self.counters.lookup(outcome);
+        spans::record_outcome(outcome.name());
         if let Some(media) = &media {
+            spans::record_size(media.body.len());
             self.counters.received_bytes.fetch_add(media.body.len(), Relaxed);
         }
         media

@@ -14,11 +14,13 @@ use media_cache_entry_files::KeyDigest;
 use media_cache_maintenance::{EntryDirectory, StoredEntry};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
+use tracing::Instrument;
 
 use crate::changes::Use;
 use crate::failure::StoreFailure;
 use crate::lease::Lease;
 use crate::shared::Shared;
+use crate::spans;
 use crate::status::UploadOutcome;
 use crate::store::When;
 
@@ -46,12 +48,14 @@ impl Shared {
             self.log_dropped();
             return;
         };
-        tokio::spawn(self.clone().run_upload(upload, place));
+        let span = spans::of_upload(upload.digest);
+        tokio::spawn(self.clone().run_upload(upload, place).instrument(span));
     }
 
     async fn run_upload(self: Arc<Self>, mut upload: Upload, _place: OwnedSemaphorePermit) {
         let outcome = self.upload(&mut upload).await;
         self.counters.upload(outcome);
+        spans::record_outcome(outcome.name());
         release(&mut upload).await;
     }
 
@@ -116,6 +120,7 @@ impl Shared {
         }
         written?;
         self.counters.sent_bytes.fetch_add(size, Relaxed);
+        spans::record_size(size);
         Ok(UploadOutcome::Stored)
     }
 

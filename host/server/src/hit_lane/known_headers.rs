@@ -12,6 +12,9 @@ pub(crate) struct KnownHeaders<'a> {
     pub request_id: Option<&'a [u8]>,
     /// The origin of the page that sent the request.
     pub origin: Option<&'a [u8]>,
+    /// The parent of the span of the request.
+    pub traceparent: Option<&'a [u8]>,
+    pub tracestate: Option<&'a [u8]>,
     /// Conditions and ranges, on which the response depends.
     pub conditions: HeaderMap,
 }
@@ -25,6 +28,8 @@ enum Use {
     Destination,
     RequestId,
     Origin,
+    TraceParent,
+    TraceState,
     Condition(HeaderName),
 }
 
@@ -41,6 +46,8 @@ impl<'a> KnownHeaders<'a> {
                 Use::Destination if fetch_destination::active(header.value).is_none() => {}
                 Use::RequestId if known.request_id.is_none() => known.request_id = Some(header.value),
                 Use::Origin if known.origin.is_none() => known.origin = Some(header.value),
+                Use::TraceParent if known.traceparent.is_none() => known.traceparent = Some(header.value),
+                Use::TraceState if known.tracestate.is_none() => known.tracestate = Some(header.value),
                 Use::Condition(name) => drop(known.conditions.append(name, HeaderValue::from_bytes(header.value).ok()?)),
                 _ => return None,
             }
@@ -78,7 +85,9 @@ fn classify(name: &[u8]) -> Option<Use> {
         b"forwarded" | b"x-forwarded-for" | b"x-forwarded-host" | b"x-forwarded-port" | b"x-forwarded-proto" | b"x-real-ip" => {
             Use::Ignored
         }
-        b"traceparent" | b"tracestate" | b"baggage" => Use::Ignored,
+        b"traceparent" => Use::TraceParent,
+        b"tracestate" => Use::TraceState,
+        b"baggage" => Use::Ignored,
         hint if hint.starts_with(b"sec-ch-") => Use::Ignored,
         _ => return None,
     })

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use bytes::Bytes;
 use media_cache::Media;
 use media_cache_requests::MediaTarget;
@@ -26,7 +26,10 @@ use crate::hit_lane::made_head::{HeadKey, MadeHead};
 use crate::key_digest;
 use crate::logs::requests::LogRequests;
 use crate::media_response::head;
+use crate::metrics::requests::Outcome;
 use crate::request_id::write_request_id;
+use crate::request_trace::{TraceParent, TracedRequest};
+use crate::routes;
 use crate::service::Service;
 use crate::shared_access::SharedAccess;
 use crate::version::{Answer, Version};
@@ -69,31 +72,41 @@ impl RespondInPlace for HitLane {
         key_digest::check(&cache, &target.url, target.digest).ok()?;
         let hit = cache.resident_hit(&target.url)?;
         let key = HeadKey::new(hit.media(), now, restriction, &access, headers.origin);
-        let (head, body) = respond(hit.media(), &headers, key, request.is_head, now)?;
+        let (status, head, body) = respond(hit.media(), &headers, key, request.is_head, now)?;
         let media = hit.count();
         self.service.record(&cache, &target.url, &media);
         let mut last_lines = Vec::with_capacity(128);
         last_lines.extend_from_slice(b"x-request-id: ");
+        let id = last_lines.len();
         write_request_id(headers.request_id, &mut last_lines);
+        let id = id..last_lines.len();
         last_lines.extend_from_slice(b"\r\ndate: ");
         write_date(now, &mut last_lines);
         last_lines.extend_from_slice(b"\r\n\r\n");
         let method = if request.is_head { Method::HEAD } else { Method::GET };
         let requests = self.service.metrics().requests();
         requests.answered_in_place(&method, media.source, begun.elapsed());
-        let sent = requests.send(media.source);
+        let mut sent = requests.send(media.source);
+        let parent = TraceParent { traceparent: text(headers.traceparent), tracestate: text(headers.tracestate) };
+        // From here on, the router does not decide about the request again.
+        let traced = self.service.tracer().and_then(|tracer| TracedRequest::begin(tracer, parent, &method, routes::MEDIA));
+        if let Some(traced) = traced {
+            traced.record_outcome(text(last_lines.get(id)).unwrap_or_default(), Outcome::Media(media.source), Some(status));
+            traced.record_url(self.service.request_log().urls, path, query);
+            sent.end_at_drop(traced);
+        }
         Some(InPlaceResponse { head, last_lines, body, sent })
     }
 }
 
-/// The head and the body of the response. `None` if the router has to respond, for example with a refusal.
+/// The status, the head and the body of the response. `None` if the router has to respond, for example with a refusal.
 fn respond(
     media: &Media,
     headers: &KnownHeaders<'_>,
     key: HeadKey<'_>,
     is_head: bool,
     now: SystemTime,
-) -> Option<(Bytes, InPlaceBody)> {
+) -> Option<(StatusCode, Bytes, InPlaceBody)> {
     let length = media.body.len();
     // hyper writes `content-length: 0` in a different position.
     if length == 0 {
@@ -106,7 +119,7 @@ fn respond(
         None => InPlaceBody::File(FileBody::new(media.body.clone(), part)),
     };
     if let Some(made) = made.as_ref().filter(|made| headers.conditions.is_empty() && made.is_for(&key)) {
-        return Some((made.head.clone(), body(0..length)));
+        return Some((StatusCode::OK, made.head.clone(), body(0..length)));
     }
     let version = match &made {
         Some(made) => made.version.clone(),
@@ -116,11 +129,17 @@ fn respond(
     };
     let answer = version.answer(is_head, &headers.conditions, length);
     let made = head(&answer, is_head, media, &version, now)?;
-    let head = key.finish(made.status, made.headers)?;
+    let status = made.status;
+    let head = key.finish(status, made.headers)?;
     if answer == Answer::Whole {
         media.attachment().set(Arc::new(MadeHead::new(version, &key, head.clone())));
     }
-    Some((head, body(made.part)))
+    Some((status, head, body(made.part)))
+}
+
+/// The value of a header, if it is text.
+fn text(value: Option<&[u8]>) -> Option<&str> {
+    std::str::from_utf8(value?).ok()
 }
 
 /// Whether hyper is certain to accept a target: it is not too long, and contains only unproblematic characters.

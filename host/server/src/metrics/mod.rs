@@ -26,6 +26,7 @@ mod process;
 mod queue;
 pub(crate) mod registry;
 pub(crate) mod requests;
+mod spans;
 mod tier;
 mod transcodes;
 

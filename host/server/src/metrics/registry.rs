@@ -27,9 +27,11 @@ use crate::metrics::origin_connections::OriginConnectionMetrics;
 use crate::metrics::process::Process;
 use crate::metrics::queue::QueueMetrics;
 use crate::metrics::requests::Requests;
+use crate::metrics::spans::SpanMetrics;
 use crate::metrics::tier::TierMetrics;
 use crate::metrics::transcodes::Transcodes;
 use crate::second_tier::SecondTier;
+use crate::span_counts::SpanCounts;
 
 /// The prefix of all names except those of the process.
 const PREFIX: &str = "media_cache";
@@ -145,6 +147,11 @@ impl Metrics {
     /// Adds the metrics of the second tier.
     pub fn watch_tier(&self, tier: Arc<dyn SecondTier>) {
         self.registry().sub_registry_with_prefix(PREFIX).register_collector(Box::new(TierMetrics(tier)));
+    }
+
+    /// Adds the numbers of spans.
+    pub fn watch_spans(&self, spans: Arc<dyn SpanCounts>) {
+        self.registry().sub_registry_with_prefix(PREFIX).register_collector(Box::new(SpanMetrics(spans)));
     }
 
     /// Adds the numbers of lost log lines.

@@ -1,0 +1,59 @@
+//! A build without the feature `opentelemetry`: requests cannot be traced.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use clap::Args;
+use media_cache_server::{RequestTracer, SpanCounts};
+
+use crate::logging::SpanLayer;
+
+/// The options of other builds.
+#[derive(Args)]
+#[command(next_help_heading = "Traces")]
+pub struct TraceOptions {
+    /// Not available: this program was built without the feature `opentelemetry`
+    #[arg(long, value_name = "URL", hide = true)]
+    otlp_endpoint: Option<String>,
+    /// Not available: this program was built without the feature `opentelemetry`
+    #[arg(long, value_name = "FRACTION", hide = true)]
+    trace_ratio: Option<String>,
+}
+
+impl TraceOptions {
+    /// No traces.
+    ///
+    /// # Errors
+    /// If an option is set.
+    pub fn start(&self) -> anyhow::Result<Option<Traces>> {
+        self.problem().map_or(Ok(None), Err)
+    }
+
+    /// That an option is set, if one is.
+    pub fn problem(&self) -> Option<anyhow::Error> {
+        let named = [(&self.otlp_endpoint, "otlp-endpoint"), (&self.trace_ratio, "trace-ratio")];
+        let (_, name) = named.into_iter().find(|(value, _)| value.is_some())?;
+        Some(anyhow::anyhow!("--{name} cannot be used, because this program was built without the feature `opentelemetry`"))
+    }
+}
+
+/// Tracing that does not exist.
+pub struct Traces(Infallible);
+
+impl Traces {
+    pub fn layer(&self) -> SpanLayer {
+        match self.0 {}
+    }
+
+    pub fn tracer(&self) -> Arc<dyn RequestTracer> {
+        match self.0 {}
+    }
+
+    pub fn counts(&self) -> Arc<dyn SpanCounts> {
+        match self.0 {}
+    }
+
+    pub async fn finish(self) {
+        match self.0 {}
+    }
+}
