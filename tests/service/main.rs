@@ -71,4 +71,5 @@ mod tls;
 mod tls_connections;
 mod tls_files;
 mod tls_streams;
+mod traces;
 mod usage;

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 /// An origin that reports the headers of its requests. Returns its port.
-async fn reporting_origin() -> (u16, mpsc::UnboundedReceiver<HeaderMap>) {
+pub async fn reporting_origin() -> (u16, mpsc::UnboundedReceiver<HeaderMap>) {
     async fn report(State(reports): State<mpsc::UnboundedSender<HeaderMap>>, headers: HeaderMap) -> &'static str {
         reports.send(headers).unwrap();
         "text"

@@ -11,3 +11,4 @@ mod node;
 mod outage;
 mod removal;
 mod sharing;
+mod traces;

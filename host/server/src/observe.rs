@@ -70,12 +70,13 @@ impl ObservedRequest {
         service.metrics().requests().begun();
         let route = routes::find(request.uri().path());
         let route_path = route.map_or("other", |route| route.path);
+        let is_polled = route.is_some_and(|route| route.is_polled);
         let trace = |tracer| TracedRequest::begin(tracer, TraceParent::of(request.headers()), request.method(), route_path);
         Self {
-            traced: service.tracer().and_then(trace),
+            traced: service.tracer().filter(|_| !is_polled).and_then(trace),
             id: request_id(request.headers().get(REQUEST_ID)),
             route: route_path,
-            is_polled: route.is_some_and(|route| route.is_polled),
+            is_polled,
             method: request.method().clone(),
             uri: request.uri().clone(),
             begun: Instant::now(),

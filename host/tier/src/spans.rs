@@ -6,9 +6,10 @@ use tracing::Span;
 
 /// Creates the span of an operation on an entry, which is a client of the store.
 macro_rules! tier_span {
-    ($name:literal, $digest:expr) => {
+    ($name:literal, $digest:expr $(, $parent:ident: $none:expr)?) => {
         tracing::trace_span!(
             target: SPAN_TARGET,
+            $($parent: $none,)?
             $name,
             otel.kind = "client",
             media_cache.key = fingerprint($digest),
@@ -23,9 +24,12 @@ pub(crate) fn of_lookup(digest: KeyDigest) -> Span {
     tier_span!("tier get", digest)
 }
 
-/// The span of an upload, from the time when it begins to wait for its turn.
+/// The span of an upload, from the time when it begins to wait for its turn. It follows from the current span, and is not inside it, since
+/// that would last as long as the upload.
 pub(crate) fn of_upload(digest: KeyDigest) -> Span {
-    tier_span!("tier put", digest)
+    let span = tier_span!("tier put", digest, parent: None);
+    span.follows_from(Span::current());
+    span
 }
 
 /// The span of a request for a lease.

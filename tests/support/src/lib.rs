@@ -26,6 +26,7 @@ pub mod latch;
 pub mod manual_clock;
 pub mod object_store;
 pub mod old_contract;
+pub mod otlp_collector;
 pub mod random;
 pub mod raw_client;
 pub mod raw_http;

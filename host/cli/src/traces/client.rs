@@ -30,6 +30,7 @@ impl CollectorClient {
     /// # Errors
     /// Returns an error with a message for the user.
     pub fn new(runtime: Handle, timeout: Duration, state: Arc<ExportState>) -> anyhow::Result<Self> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().timeout(timeout).redirect(Policy::none()).no_proxy().build();
         Ok(Self { client: client.context("cannot create the client for --otlp-endpoint")?, runtime, state })
     }
