@@ -35,6 +35,7 @@ const VALUES: &[(&str, [&str; 3])] = &[
     ("matrix-token-file", ["a", "b", "c"]),
     ("min-free", ["2GiB", "5%", "500000"]),
     ("metrics-host", ["example.com", "*.example.com,example.org", "example.net"]),
+    ("otlp-endpoint", ["http://127.0.0.1:4318/", "https://otel.example.org/", "environment"]),
     ("origin-header", ["User-Agent: a", "example.org=Referer: https://example.org/", "Accept: image/png"]),
     ("objective", ["bytes", "wait", "requests=1,bytes=20KB"]),
     ("policy", ["sieve", "gdsf:beta=0.5", "w-tinylfu:window=10"]),
@@ -47,6 +48,7 @@ const VALUES: &[(&str, [&str; 3])] = &[
     ("tier-lease-host", ["example.com", "*.example.com,example.org", "example.net"]),
     ("tls-cert", ["a", "b", "c"]),
     ("tls-key", ["a", "b", "c"]),
+    ("trace-ratio", ["0.5", "0", "1"]),
     ("via", ["a", "b", "c"]),
 ];
 

@@ -67,10 +67,15 @@ pub fn variable(name: &str) -> Option<String> {
 fn parse(text: &str) -> Result<Url, String> {
     let expected = "it must be a URL such as http://127.0.0.1:4318";
     let url = Url::parse(text).map_err(|error| format!("{expected}: {error}"))?;
-    match (url.scheme(), url.has_host(), url.query(), url.fragment()) {
-        ("http" | "https", true, None, None) => Ok(url),
-        ("http" | "https", true, ..) => Err(format!("{expected}, without a query")),
-        _ => Err(expected.into()),
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(expected.into());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it must not contain credentials; OTEL_EXPORTER_OTLP_HEADERS can".into());
+    }
+    match (url.query(), url.fragment()) {
+        (None, None) => Ok(url),
+        _ => Err(format!("{expected}, without a query")),
     }
 }
 
@@ -94,8 +99,16 @@ mod tests {
 
     #[test]
     fn what_is_not_a_url_of_a_collector_is_refused() {
-        for text in ["", "localhost:4318", "127.0.0.1:4318", "grpc://localhost:4317", "http://", "http://a/?token=1", "/v1/traces"]
-        {
+        for text in [
+            "",
+            "localhost:4318",
+            "127.0.0.1:4318",
+            "grpc://localhost:4317",
+            "http://",
+            "http://a/?token=1",
+            "http://a:b@c/",
+            "/v1/traces",
+        ] {
             assert!(text.parse::<OtlpEndpoint>().is_err(), "{text}");
         }
     }

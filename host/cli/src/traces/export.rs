@@ -26,7 +26,7 @@ pub fn queue_size() -> usize {
 /// What is known about the export of spans.
 #[derive(Debug)]
 pub struct ExportState {
-    /// The collector, without credentials.
+    /// The collector.
     collector: String,
     max_queued: usize,
     queued: AtomicUsize,
