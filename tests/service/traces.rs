@@ -41,8 +41,9 @@ const ALL: &[&str] = &["--trace-ratio", "1"];
 /// The value of a metric.
 async fn metric(service: &Service, name: &str) -> u64 {
     let metrics = String::from_utf8(service.get("/metrics").await.body.to_vec()).unwrap();
-    let values = metrics.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-    values.last().unwrap_or_else(|| panic!("no {name} in {metrics}"))
+    let mut lines = metrics.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+    value.unwrap_or_else(|| panic!("no {name} in {metrics}"))
 }
 
 /// The number of spans with an outcome, according to the metrics.

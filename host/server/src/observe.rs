@@ -71,7 +71,8 @@ impl ObservedRequest {
         let route = routes::find(request.uri().path());
         let route_path = route.map_or("other", |route| route.path);
         let is_polled = route.is_some_and(|route| route.is_polled);
-        let trace = |tracer| TracedRequest::begin(tracer, TraceParent::of(request.headers()), request.method(), route_path);
+        let trace =
+            |tracer| TracedRequest::begin(tracer, TraceParent::of(request.headers()), method_name(request.method()), route_path);
         Self {
             traced: service.tracer().filter(|_| !is_polled).and_then(trace),
             id: request_id(request.headers().get(REQUEST_ID)),
@@ -122,7 +123,7 @@ impl ObservedRequest {
     /// Records the outcome in the span of the request. Returns the span, which ends with the body of the response.
     fn record_outcome(&mut self, outcome: Outcome, status: Option<StatusCode>) -> Option<TracedRequest> {
         let traced = self.traced.take()?;
-        traced.record_outcome(self.id(), outcome, status);
+        traced.record_outcome(self.id(), outcome.name(), status);
         if names_url(self.route) {
             traced.record_url(self.service.request_log().urls, self.uri.path(), self.uri.query().unwrap_or_default());
         }

@@ -3,14 +3,13 @@
 //! A span contains as much of a URL as the log: see [`LogUrls`](crate::logs::LogUrls). It does not have `url.path`, since the paths of media
 //! contain signatures and URLs.
 
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use media_cache::SPAN_TARGET;
 use media_cache_requests::MediaTarget;
 use tracing::field::Empty;
 use tracing::{Span, trace_span};
 
 use crate::logs::LogUrls;
-use crate::metrics::requests::{Outcome, method_name};
 
 /// The headers that name the parent of a request's span (W3C Trace Context).
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -53,9 +52,13 @@ impl<'a> TraceParent<'a> {
 }
 
 impl TracedRequest {
-    /// Traces a request, if it is to be traced.
-    pub(crate) fn begin(tracer: &dyn RequestTracer, parent: TraceParent<'_>, method: &Method, route: &'static str) -> Option<Self> {
-        let method = method_name(method);
+    /// Traces a request, if it is to be traced. An unknown method is `other`.
+    pub(crate) fn begin(
+        tracer: &dyn RequestTracer,
+        parent: TraceParent<'_>,
+        method: &'static str,
+        route: &'static str,
+    ) -> Option<Self> {
         let span = || {
             trace_span!(
                 target: SPAN_TARGET,
@@ -79,14 +82,14 @@ impl TracedRequest {
     }
 
     /// Records the outcome, and the status of the response if there is one.
-    pub(crate) fn record_outcome(&self, request_id: &str, outcome: Outcome, status: Option<StatusCode>) {
+    pub(crate) fn record_outcome(&self, request_id: &str, outcome: &'static str, status: Option<StatusCode>) {
         let span = &self.span;
-        span.record("media_cache.request_id", request_id).record("media_cache.outcome", outcome.name());
+        span.record("media_cache.request_id", request_id).record("media_cache.outcome", outcome);
         if let Some(status) = status {
             span.record("http.response.status_code", status.as_u16());
         }
         if status.is_some_and(|status| status.is_server_error()) {
-            span.record("error.type", outcome.name()).record("otel.status_code", "ERROR");
+            span.record("error.type", outcome).record("otel.status_code", "ERROR");
         }
     }
 

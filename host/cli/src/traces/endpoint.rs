@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_url_of_a_collector_is_refused() {
+    fn invalid_endpoints_are_refused() {
         for text in [
             "",
             "localhost:4318",

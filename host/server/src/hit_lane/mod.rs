@@ -26,7 +26,7 @@ use crate::hit_lane::made_head::{HeadKey, MadeHead};
 use crate::key_digest;
 use crate::logs::requests::LogRequests;
 use crate::media_response::head;
-use crate::metrics::requests::Outcome;
+use crate::metrics::requests::{Outcome, method_name};
 use crate::request_id::write_request_id;
 use crate::request_trace::{TraceParent, TracedRequest};
 use crate::routes;
@@ -89,9 +89,10 @@ impl RespondInPlace for HitLane {
         let mut sent = requests.send(media.source);
         let parent = TraceParent { traceparent: text(headers.traceparent), tracestate: text(headers.tracestate) };
         // From here on, the router does not decide about the request again.
-        let traced = self.service.tracer().and_then(|tracer| TracedRequest::begin(tracer, parent, &method, routes::MEDIA));
+        let traced =
+            self.service.tracer().and_then(|tracer| TracedRequest::begin(tracer, parent, method_name(&method), routes::MEDIA));
         if let Some(traced) = traced {
-            traced.record_outcome(text(last_lines.get(id)).unwrap_or_default(), Outcome::Media(media.source), Some(status));
+            traced.record_outcome(text(last_lines.get(id)).unwrap_or_default(), Outcome::Media(media.source).name(), Some(status));
             traced.record_url(self.service.request_log().urls, path, query);
             sent.end_at_drop(traced);
         }
