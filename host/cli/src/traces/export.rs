@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use media_cache_server::{SpanCounts, SpanReport};
 use opentelemetry::Context;
@@ -17,6 +17,9 @@ use crate::traces::endpoint::variable;
 
 /// The default limit on spans that wait to be sent, as in the SDK.
 const QUEUE: usize = 2048;
+
+/// How often it is logged that spans are dropped.
+const DROPS_LOGGED_EVERY: Duration = Duration::from_secs(60);
 
 /// The maximum number of spans that wait to be sent or are being sent.
 pub fn queue_size() -> usize {
@@ -35,8 +38,9 @@ pub struct ExportState {
     dropped: AtomicU64,
     /// Whether the last batch could not be sent, which was then logged.
     is_down: AtomicBool,
-    /// Whether it was logged that spans are dropped.
-    is_full: AtomicBool,
+    started: Instant,
+    /// From when on it is logged that spans are dropped, in seconds after the start.
+    drops_logged_from: AtomicU64,
     failure: Mutex<Option<String>>,
 }
 
@@ -50,7 +54,8 @@ impl ExportState {
             failed: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             is_down: AtomicBool::new(false),
-            is_full: AtomicBool::new(false),
+            started: Instant::now(),
+            drops_logged_from: AtomicU64::new(0),
             failure: Mutex::new(None),
         }
     }
@@ -71,14 +76,21 @@ impl ExportState {
             self.queued.fetch_update(Relaxed, Relaxed, |queued| (queued < self.max_queued).then_some(queued + 1)).is_ok();
         if !enqueued {
             self.dropped.fetch_add(1, Relaxed);
-            if !self.is_full.swap(true, Relaxed) {
-                tracing::warn!(
-                    "spans end faster than the collector at {} accepts them, so some are dropped; see --trace-ratio",
-                    self.collector
-                );
-            }
+            self.log_drops();
         }
         enqueued
+    }
+
+    /// Logs that spans are dropped, at most once in an interval.
+    fn log_drops(&self) {
+        let (now, from) = (self.started.elapsed().as_secs(), self.drops_logged_from.load(Relaxed));
+        let next = now + DROPS_LOGGED_EVERY.as_secs();
+        if now >= from && self.drops_logged_from.compare_exchange(from, next, Relaxed, Relaxed).is_ok() {
+            tracing::warn!(
+                "spans end faster than the collector at {} accepts them, so some are dropped; see --trace-ratio",
+                self.collector
+            );
+        }
     }
 
     /// Notes the end of a batch with this many spans.
@@ -86,7 +98,6 @@ impl ExportState {
         self.queued.fetch_sub(spans, Relaxed);
         if outcome.is_ok() {
             self.sent.fetch_add(spans as u64, Relaxed);
-            self.is_full.store(false, Relaxed);
             if self.is_down.swap(false, Relaxed) {
                 tracing::info!("the collector at {} accepts spans again", self.collector);
             }
