@@ -7,7 +7,7 @@ use opentelemetry_sdk::trace::Sampler;
 
 use crate::traces::endpoint::variable;
 
-/// The fraction of requests that are traced by default. Recording a hit takes longer than serving it.
+/// The fraction of requests that are traced by default. Recording a span takes almost as long as serving a hit.
 const DEFAULT: f64 = 0.01;
 
 /// A fraction of requests.
