@@ -278,11 +278,9 @@ fn table(scrape: &Scrape) -> String {
 #[tokio::test]
 async fn every_metric_is_documented_with_its_type_labels_and_help() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
-    let tier = tempfile::tempdir().unwrap();
-    let service = serve_tls(&dir, FIRST, &["--tier", &format!("file://{}", tier.path().display())]).await;
     let store = tempfile::tempdir().unwrap();
     let tier = format!("file://{}", store.path().display());
-    let service = dir.serve_with(&["--tier", &tier, "--otlp-endpoint", "http://127.0.0.1:9"]).await;
+    let service = serve_tls(&dir, FIRST, &["--tier", &tier, "--otlp-endpoint", "http://127.0.0.1:9"]).await;
     service.media(&origin.serves("/a.gif", "image/gif", gif(&[10, 10]))).await.is("miss");
     let table = table(&Scrape::of(&service).await);
     let documented = workspace_file("docs/metrics.md");

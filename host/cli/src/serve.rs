@@ -448,7 +448,9 @@ impl Serve {
         let tls = self.tls.certificate().err();
         let cache = self.try_out(files.as_ref().map_or(0, |files| files.entries)).await.err();
         let mut problems = self.listeners.problems(&self.listen).await;
-        problems.extend([directory, disk_space, trace, files.err(), converter, tls, tier, traces, shadows, cache].into_iter().flatten());
+        problems.extend(
+            [directory, disk_space, trace, files.err(), converter, tls, tier, traces, shadows, cache].into_iter().flatten(),
+        );
         problems
     }
 
