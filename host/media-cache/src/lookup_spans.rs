@@ -146,6 +146,7 @@ fn source_name(source: Source) -> &'static str {
         Source::Memory => "memory",
         Source::Disk => "disk",
         Source::Origin => "origin",
+        Source::Copy => "tier",
     }
 }
 
