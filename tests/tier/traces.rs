@@ -36,7 +36,7 @@ async fn lookup_lease_and_upload_have_spans() {
     let size = png(1).len().to_string();
     assert_eq!(put.attribute("media_cache.size"), size);
     let second = traced(&store, &collector).await;
-    second.media(&url).await.is("miss");
+    second.media(&url).await.is("tier");
     let [_, found] = &collector.wait_for("tier get", 2).await[..] else { panic!("{:?}", collector.spans()) };
     assert_eq!((found.attribute("media_cache.outcome"), found.attribute("media_cache.size")), ("hit", size.as_str()));
     collector.wait_for("GET /media", 2).await;
