@@ -14,6 +14,7 @@ mod advice;
 mod breaker;
 mod changes;
 mod counters;
+mod directory;
 mod downloader;
 mod failure;
 mod inventory;

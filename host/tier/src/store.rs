@@ -1,6 +1,5 @@
 //! Requests to the store, with time limits. A store that fails is not used for a while.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +12,7 @@ use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::breaker::Breaker;
+use crate::directory::Directory;
 use crate::failure::StoreFailure;
 use crate::location::{Location, LocationError};
 use crate::names::Names;
@@ -26,8 +26,8 @@ const MAX_RECEIVING: Duration = Duration::from_secs(30);
 /// The store of a tier.
 pub(crate) struct Store {
     objects: Arc<dyn ObjectStore>,
-    /// The directory, if the store is one. It may be a mount that disappears.
-    directory: Option<PathBuf>,
+    /// The directory, if the store is one.
+    directory: Option<Directory>,
     timeout_advice: Option<&'static str>,
     pub names: Names,
     pub timeout: Duration,
@@ -69,7 +69,7 @@ impl Store {
     fn of(location: &Location, objects: Arc<dyn ObjectStore>, timeout: Duration) -> Self {
         Self {
             objects,
-            directory: location.directory().map(Into::into),
+            directory: location.directory().map(|path| Directory::new(path.into())),
             timeout_advice: location.timeout_advice(),
             names: Names::new(location.prefix().clone()),
             timeout,
@@ -91,17 +91,12 @@ impl Store {
         request: impl Future<Output = object_store::Result<T>>,
     ) -> Result<T, StoreFailure> {
         let request = async {
-            self.check_directory().await?;
+            if let Some(directory) = &self.directory {
+                directory.check().await?;
+            }
             Ok(request.await?)
         };
         timeout(limit, request).await.unwrap_or(Err(StoreFailure::Timeout { limit, what, advice: self.timeout_advice }))
-    }
-
-    /// Fails if the store is a directory that no longer exists. Otherwise, nothing would be found in it, and writing would create it.
-    async fn check_directory(&self) -> Result<(), StoreFailure> {
-        let Some(directory) = self.directory.clone() else { return Ok(()) };
-        let exists = tokio::task::spawn_blocking(move || directory.is_dir()).await.unwrap_or(false);
-        if exists { Ok(()) } else { Err(StoreFailure::Missing("directory")) }
     }
 
     /// Begins to receive an object of at most `max_bytes`.
@@ -178,17 +173,21 @@ impl Store {
         }
     }
 
-    /// Removes both objects of an entry, the sidecar first: an entry without one does not exist.
+    /// Removes both objects of an entry. Returns whether it had a sidecar.
     pub async fn remove(&self, digest: KeyDigest) -> Result<bool, StoreFailure> {
-        let (sidecar, media) = (self.names.sidecar(digest), self.names.media(digest));
         // Some stores do not say whether what they delete existed.
-        let existed = match self.meta(&sidecar).await {
+        let existed = match self.meta(&self.names.sidecar(digest)).await {
             Err(StoreFailure::NotFound) => false,
             found => found.map(|_| true)?,
         };
-        self.delete(&sidecar).await?;
-        self.delete(&media).await?;
+        self.delete_entry(digest).await?;
         Ok(existed)
+    }
+
+    /// Removes both objects of an entry, if it exists, the sidecar first: an entry without one does not exist.
+    pub async fn delete_entry(&self, digest: KeyDigest) -> Result<(), StoreFailure> {
+        self.delete(&self.names.sidecar(digest)).await?;
+        self.delete(&self.names.media(digest)).await
     }
 
     /// All objects below a path, in no particular order. There is a time limit for each page of the listing.
