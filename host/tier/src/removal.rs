@@ -20,13 +20,17 @@ impl Inventory {
     }
 
     /// Removes all entries that match, by the URLs in their sidecars, which are all read unless every entry matches. Returns their number.
+    /// [`EntryFilter::All`] also removes bodies without a sidecar, which are not counted.
     ///
     /// # Errors
     /// If the store fails. What was removed until then stays removed.
     pub async fn remove_matching(&self, filter: &EntryFilter) -> Result<u64, StoreFailure> {
         let entries = self.entries().await?;
         let matching: Vec<KeyDigest> = match filter {
-            EntryFilter::All => entries.into_iter().map(|entry| entry.digest).collect(),
+            EntryFilter::All => {
+                let count = entries.iter().filter(|entry| entry.sidecar_bytes.is_some()).count() as u64;
+                return self.remove_all(entries.into_iter().map(|entry| entry.digest).collect()).await.map(|()| count);
+            }
             filter => {
                 let sidecars = self.sidecars(entries).try_filter_map(|(entry, sidecar)| {
                     let url = sidecar.ok().flatten().map(|sidecar| sidecar.url);
@@ -54,7 +58,17 @@ impl Inventory {
     /// # Errors
     /// If the store fails. What was removed until then stays removed.
     pub async fn remove_all(&self, digests: Vec<KeyDigest>) -> Result<(), StoreFailure> {
+        let removals = futures::stream::iter(digests).map(|digest| self.store.delete_entry(digest));
+        removals.buffer_unordered(CONCURRENCY).try_for_each(|()| std::future::ready(Ok(()))).await
+    }
+
+    /// Removes these entries, and returns how many of them had a sidecar, which takes a further request for each.
+    ///
+    /// # Errors
+    /// If the store fails. What was removed until then stays removed.
+    pub async fn remove_each(&self, digests: Vec<KeyDigest>) -> Result<u64, StoreFailure> {
         let removals = futures::stream::iter(digests).map(|digest| self.remove(digest));
-        removals.buffer_unordered(CONCURRENCY).try_for_each(|_| std::future::ready(Ok(()))).await
+        let count = |count, existed| std::future::ready(Ok(count + u64::from(existed)));
+        removals.buffer_unordered(CONCURRENCY).try_fold(0, count).await
     }
 }
