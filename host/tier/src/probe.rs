@@ -27,7 +27,7 @@ impl Shared {
     }
 }
 
-/// Makes an attempt after each pause.
+/// Makes an attempt after each pause. Its success ends the outage, but the pauses keep their length until a request succeeds as well.
 async fn retry<F: Future<Output = Result<(), StoreFailure>>>(breaker: &Breaker, probe: impl Fn() -> F) {
     loop {
         let permit = breaker.attempt().await;

@@ -102,7 +102,7 @@ impl Shared {
         let mut permit = self.store.writes.permit()?;
         if permit.is_attempt() {
             // A small object shows sooner whether the store accepts any.
-            permit.report(self.store.clock_lead().await)?;
+            permit.for_probe().report(self.store.clock_lead().await)?;
             permit = self.store.writes.permit()?;
         }
         let directory = cache.directory().to_owned();
@@ -115,7 +115,7 @@ impl Shared {
         let written = permit.report(self.write_entry(use_of_entry, digest, entry).await);
         if !use_of_entry.is_current() {
             // It was removed or replaced while it was being written. The upload of a replacement comes after this one.
-            self.store.remove(digest).await?;
+            self.store.delete_entry(digest).await?;
             return Ok(UploadOutcome::Skipped);
         }
         written?;
