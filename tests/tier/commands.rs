@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, SystemTime};
 
+use http::Method;
 use media_cache_test_support::binary::binary;
 use media_cache_test_support::command::{CommandOutput, finish};
 use media_cache_test_support::http_origin::HttpOrigin;
@@ -128,6 +129,8 @@ async fn trimming_deletes_what_no_service_has_used_for_the_longest_time() {
     store.set_modified(&old, SystemTime::now() - Duration::from_secs(100_000));
     let old_list = format!("media/.media-cache/usage/node/{}", hour - 91 * 24);
     store.write(&old_list, "");
+    // A list of an hour that is far in the future counts for nothing, whatever its name.
+    store.write(&format!("media/.media-cache/usage/node/{}", u64::MAX), format!("{}\n", &objects(&urls[1])[0][6..22]));
     let before = store.names();
     let planned = tier(&store, &["trim", "250KB", "--dry-run", "--json"]).await.succeeded_silently();
     assert_eq!(store.names(), before);
@@ -156,6 +159,13 @@ async fn entries_are_removed_by_url_and_by_host() {
     assert_eq!(tier(&store, &["rm", "--host", "other.example"]).await.succeeded_silently(), "removed 0 entries\n");
     assert_eq!(tier(&store, &["rm", "--host", "127.0.0.1"]).await.succeeded_silently(), "removed 2 entries\n");
     assert!(store.names().is_empty(), "{:?}", store.names());
+    // Only an entry with a sidecar counts, and nothing is requested before it is deleted.
+    let (store, _) = filled(&[10, 20]).await;
+    let leftover = format!("media/{}.dat", "a".repeat(64));
+    store.write(&leftover, "x");
+    let requests = store.requests(&Method::HEAD, ".json");
+    assert_eq!(tier(&store, &["rm", "--all"]).await.succeeded_silently(), "removed 2 entries\n");
+    assert_eq!((store.object(&leftover), store.requests(&Method::HEAD, ".json")), (None, requests));
     let usage = tier(&store, &["rm"]).await.failed_with(2);
     assert!(usage.contains("name either URLs, or one of --host, --prefix and --all"), "{usage}");
 }

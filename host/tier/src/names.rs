@@ -1,8 +1,12 @@
 //! The names of objects, relative to the prefix of a tier.
 
+use std::time::SystemTime;
+
 use media_cache::OWN_DIRECTORY;
 use media_cache_entry_files::{FileKind, KeyDigest};
 use object_store::path::Path;
+
+use crate::used::hour;
 
 const LEASES: &str = "leases";
 const USAGE: &str = "usage";
@@ -76,7 +80,7 @@ impl Names {
 
     /// The hour of an object below [`all_usage`](Self::all_usage).
     pub fn usage_hour(&self, path: &Path) -> Option<u64> {
-        path.filename()?.parse().ok()
+        valid_hour(path.filename()?)
     }
 
     /// What an object is. Only objects directly below the prefix are entries.
@@ -90,7 +94,7 @@ impl Names {
                 _ => Kind::Other,
             },
             [OWN_DIRECTORY, LEASES, _] => Kind::Lease,
-            [OWN_DIRECTORY, USAGE, _, hour] => hour.parse().map_or(Kind::Other, Kind::Usage),
+            [OWN_DIRECTORY, USAGE, _, hour] => valid_hour(hour).map_or(Kind::Other, Kind::Usage),
             [OWN_DIRECTORY, CLOCK] => Kind::Clock,
             _ => Kind::Other,
         }
@@ -99,6 +103,11 @@ impl Names {
     fn own(&self, name: &str) -> Path {
         self.prefix.clone().join(OWN_DIRECTORY).join(name)
     }
+}
+
+/// The hour that a name is, unless no node can have listed anything in it. Clocks may differ by an hour.
+fn valid_hour(name: &str) -> Option<u64> {
+    name.parse().ok().filter(|named| *named <= hour(SystemTime::now()) + 1)
 }
 
 #[cfg(test)]
@@ -122,6 +131,13 @@ mod tests {
             ] {
                 assert_eq!(names.kind(&path), kind, "{path}");
             }
+        }
+        let names = Names::new(Path::from("a"));
+        let next = hour(SystemTime::now()) + 1;
+        assert_eq!(names.kind(&names.usage("node", next)), Kind::Usage(next));
+        for hostile in [next + 2, u64::MAX / 3600 + 1, u64::MAX] {
+            let path = names.usage("node", hostile);
+            assert_eq!((names.kind(&path), names.usage_hour(&path)), (Kind::Other, None), "{hostile}");
         }
         let below = Names::new(Path::from("a"));
         assert_eq!(below.kind(&Path::from(format!("a/b/{}", digest.media_file()))), Kind::Other);
