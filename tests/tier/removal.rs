@@ -114,9 +114,39 @@ async fn command_without_a_service_also_removes_the_copies() {
     let failed = rm(&dir, &store, &[], &["--host", "127.0.0.1", "--tier", LOCATION]).await;
     assert_eq!((failed.code, failed.text()), (Some(1), "removed 1 entry\n"));
     assert!(failed.stderr.contains("copies in the second tier s3://bucket/media may still exist"), "{}", failed.stderr);
+    let failed = rm(&dir, &store, &[], &[&urls[3], "--tier", LOCATION]).await.failed();
+    assert!(failed.contains("there is no entry here, but its copy in the second tier"), "{failed}");
+    // What is only in the store may belong to other services.
     store.recover();
     let removed = rm(&dir, &store, &[], &["--host", "127.0.0.1", "--tier", LOCATION]).await.succeeded_silently();
-    assert_eq!(removed, "removed 0 entries, and 2 in the second tier\n");
+    assert_eq!(removed, "removed 0 entries, and 0 in the second tier\n");
+    assert_eq!(urls.each_ref().map(|url| has_copy(&store, url)), [false, false, false, true, true]);
+}
+
+#[tokio::test]
+async fn failures_to_remove_an_entry_and_its_copy_are_both_reported() {
+    let store = ObjectStore::start().await;
+    let (dir, url) = (ServiceDirectory::create(), "https://example.org/a.png");
+    let [_, sidecar] = objects(url);
+    // A directory in place of the sidecar cannot be deleted.
+    std::fs::create_dir_all(dir.cache().join(sidecar.strip_prefix("media/").unwrap())).unwrap();
+    store.fail(Fault::Status(403));
+    let failed = rm(&dir, &store, &[], &[url, "--tier", LOCATION]).await.failed();
+    assert!(failed.contains("cannot delete ") && failed.contains("its copy in the second tier"), "{failed}");
+}
+
+#[tokio::test]
+async fn command_removes_the_copy_of_a_url_if_the_service_in_the_directory_has_no_tier() {
+    let (origin, store) = (HttpOrigin::start().await, ObjectStore::start().await);
+    let url = origin.serves("/a.png", "image/png", png(1));
+    let node = Node::start(&store).await;
+    node.media(&url).await.is("miss");
+    node.until_uploads("stored", 1).await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
+    service.media(&url).await.is("miss");
+    rm(&dir, &store, &[("MEDIA_CACHE_TIER", LOCATION)], &[&url]).await.succeeded_silently();
+    assert!(!has_copy(&store, &url));
 }
 
 #[tokio::test]
@@ -126,14 +156,19 @@ async fn command_removes_the_copies_of_a_host_while_a_service_is_running() {
     let node = Node::start(&store).await;
     node.media(&url).await.is("miss");
     node.until_uploads("stored", 1).await;
+    let others = Node::start(&store).await;
+    let of_others = origin.serves("/b.png", "image/png", png(2));
+    others.media(&of_others).await.is("miss");
+    others.until_uploads("stored", 1).await;
     let removed = rm(&node.dir, &store, &[], &["--host", "127.0.0.1", "--tier", LOCATION]).await.succeeded_silently();
     assert_eq!(removed, "removed 1 entry, and 1 in the second tier\n");
+    assert_eq!([&url, &of_others].map(|url| has_copy(&store, url)), [false, true]);
     node.media(&url).await.is("miss");
     assert_eq!(origin.requests("/a.png"), 2);
     node.until_uploads("stored", 2).await;
-    // The service removes the copy of a URL itself, so the command needs no credentials.
+    // The service removes the copy of a URL itself, so the command neither needs credentials nor opens the tier.
     let mut command = binary(["rm", &url]);
-    command.arg("--dir").arg(node.dir.cache()).env("MEDIA_CACHE_TIER", LOCATION);
+    command.arg("--dir").arg(node.dir.cache()).env("MEDIA_CACHE_TIER", "file:///nonexistent");
     finish(command, &[]).await.succeeded_silently();
     assert!(!has_copy(&store, &url));
 }

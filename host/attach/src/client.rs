@@ -87,6 +87,11 @@ impl Client {
         &self.owner.options
     }
 
+    /// Whether the owner removes the copy of an entry together with the entry.
+    pub fn has_copies(&self) -> bool {
+        self.owner.has_copies
+    }
+
     /// Waits until the owner closes the cache, or has ended.
     pub fn closing(&self) -> impl Future<Output = ()> + use<> {
         let mut state = self.state.clone();

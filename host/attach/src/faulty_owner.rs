@@ -34,7 +34,7 @@ impl FaultyOwner {
                 let connection = Connection::new(listener.accept().await.unwrap().0).unwrap();
                 let admission = match behavior {
                     Behavior::RefusesConnections if number > 0 => Admission::Full(7),
-                    _ => Admission::Accepted(OwnerInfo { id, options: DirectoryOptions::default() }),
+                    _ => Admission::Accepted(OwnerInfo { id, options: DirectoryOptions::default(), has_copies: false }),
                 };
                 tokio::spawn(serve(connection, admission, behavior));
             }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::options::DirectoryOptions;
 
 /// The version of the protocol.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 
 /// The first message of an attached process.
 #[derive(Serialize, Deserialize)]
@@ -47,6 +47,8 @@ pub(crate) struct OwnerInfo {
     /// A random number that tells this owner from others of the same directory.
     pub id: u64,
     pub options: DirectoryOptions,
+    /// Whether it removes the copy of an entry together with the entry.
+    pub has_copies: bool,
 }
 
 #[derive(Serialize, Deserialize)]

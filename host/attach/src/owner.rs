@@ -74,7 +74,8 @@ impl Owner {
 
     pub fn new(cache: MediaCache, options: DirectoryOptions, management: Management) -> Self {
         let id = RandomState::new().build_hasher().finish();
-        Self { cache, info: OwnerInfo { id, options }, management, idle: IdleConnections::default() }
+        let info = OwnerInfo { id, options, has_copies: cache.has_copies() };
+        Self { cache, info, management, idle: IdleConnections::default() }
     }
 }
 

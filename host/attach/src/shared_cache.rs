@@ -106,6 +106,16 @@ impl SharedCache {
         self.0.adopted()
     }
 
+    /// Whether [`remove`](Self::remove) also removes [copies](media_cache::Copies), according to the process that owns the directory.
+    #[must_use]
+    pub fn has_copies(&self) -> bool {
+        match self.0.state() {
+            State::Owner(cache, _) => cache.has_copies(),
+            State::Attached(client) => client.has_copies(),
+            State::HandedOver | State::Closed => false,
+        }
+    }
+
     /// The cache itself, if this process owns the directory.
     #[must_use]
     pub fn owned(&self) -> Option<MediaCache> {

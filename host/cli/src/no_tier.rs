@@ -8,7 +8,6 @@ use clap::Args;
 use media_cache::policy::RequestObserver;
 use media_cache::{Builder, Downloader, KeyRules, MediaCache, Spool};
 use media_cache_entry_files::KeyDigest;
-use media_cache_maintenance::EntryFilter;
 use media_cache_server::SecondTier;
 
 /// No options.
@@ -75,7 +74,7 @@ impl TierCopies {
         match self.0 {}
     }
 
-    pub async fn remove_matching(&self, _: &EntryFilter) -> anyhow::Result<u64> {
+    pub async fn remove_each(&self, _: Vec<KeyDigest>) -> anyhow::Result<u64> {
         match self.0 {}
     }
 }

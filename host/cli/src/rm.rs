@@ -7,7 +7,7 @@ use clap::Args;
 use media_cache::DirectoryLock;
 use media_cache_entry_files::KeyDigest;
 use media_cache_maintenance::{EntryDirectory, EntryFilter};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::config::{Settings, UsageError};
 use crate::directory::CacheDirectory;
@@ -53,35 +53,34 @@ impl Rm {
                 service.as_ref().map_or_else(|| directory.dir.display().to_string(), |service| service.address().to_string());
             anyhow::bail!("this would remove all entries in {place}; add --yes to confirm");
         }
-        let copies = match (&service, &filter) {
-            // A service removes the copies itself.
-            (Some(_), _) => None,
-            // Other services have entries there that this cache never had.
-            (None, Some(EntryFilter::All)) if settings.is_flag("tier") => {
-                let message = "--all leaves the second tier unchanged; use `media-cache tier rm --all` to remove what is in it";
-                return Err(UsageError::new(message.into()).into());
-            }
-            (None, Some(EntryFilter::All)) => None,
-            (None, _) => copies.open()?,
-        };
+        if service.is_none() && matches!(filter, Some(EntryFilter::All)) && settings.is_flag("tier") {
+            let message = "--all leaves the second tier unchanged; use `media-cache tier rm --all` to remove what is in it";
+            return Err(UsageError::new(message.into()).into());
+        }
         let target = match service {
             Some(service) => Target::Used(UsedCache::Service(service)),
             None => Target::of(&directory, settings).await?,
         };
-        // A service in the directory removes the copy of a URL itself, and this command may not have its credentials.
-        let is_left_to_owner = matches!(target, Target::Used(_)) && filter.is_none() && !settings.is_flag("tier");
-        let entries = Entries { target, copies: copies.filter(|_| !is_left_to_owner), key_rules };
-        let code = match filter {
+        let copies = match (&target, &filter) {
+            // A service removes the copies itself.
+            (Target::Used(UsedCache::Service(_)), _) => None,
+            // Other services have entries there that this cache never had.
+            (_, Some(EntryFilter::All)) => None,
+            // A service with a tier removes the copy of a URL itself, and this command may not have its credentials.
+            (Target::Used(UsedCache::Directory(cache)), None) if cache.has_copies() && !settings.is_flag("tier") => None,
+            _ => copies.open()?,
+        };
+        let entries = Entries { target, copies, key_rules };
+        match filter {
             Some(filter) => entries.remove_matching(&filter, json).await,
-            None => entries.remove(&urls, json).await,
-        };
-        let closed = match entries.target {
-            Target::Used(cache) => cache.close().await,
-            Target::Files(..) => Ok(()),
-        };
-        let code = code?;
-        closed?;
-        Ok(code)
+            None => {
+                let code = entries.remove(&urls, json).await;
+                let closed = entries.target.close().await;
+                let code = code?;
+                closed?;
+                Ok(code)
+            }
+        }
     }
 }
 
@@ -102,6 +101,34 @@ impl Target {
         let (directory, lock) = directory.owned()?;
         Ok(Self::Files(directory, lock))
     }
+
+    /// The digests of the entries that match.
+    async fn matching(&self, filter: &EntryFilter) -> anyhow::Result<Vec<KeyDigest>> {
+        match self {
+            Self::Files(directory, _) => directory.matching(filter).with_context(|| cannot_list(directory)),
+            Self::Used(cache) => {
+                let mut matching = Vec::new();
+                let note = |entry: &Value| {
+                    matching.extend(entry["url"].as_str().filter(|url| filter.matches(url)).map(KeyDigest::of));
+                    Ok(())
+                };
+                cache.for_each_entry(note).await?;
+                Ok(matching)
+            }
+        }
+    }
+
+    /// Stops using the cache, or releases the directory.
+    async fn close(self) -> anyhow::Result<()> {
+        match self {
+            Self::Used(cache) => cache.close().await,
+            Self::Files(..) => Ok(()),
+        }
+    }
+}
+
+fn cannot_list(directory: &EntryDirectory) -> String {
+    format!("cannot list the directory {}", directory.path().display())
 }
 
 /// The entries that are removed, with their copies.
@@ -140,10 +167,16 @@ impl Entries {
             None => Ok(false),
         };
         let had_entry = match &self.target {
-            Target::Files(directory, _) => directory.remove(self.key_rules.digest(url))?,
-            Target::Used(cache) => cache.remove(url).await?,
+            Target::Files(directory, _) => directory.remove(self.key_rules.digest(url)).map_err(Into::into),
+            Target::Used(cache) => cache.remove(url).await,
         };
-        Ok(had_copy.map_err(|error| anyhow::anyhow!("the entry was removed, but {error:#}"))? || had_entry)
+        match (had_entry, had_copy) {
+            (Ok(had_entry), Ok(had_copy)) => Ok(had_entry || had_copy),
+            (Ok(true), Err(error)) => anyhow::bail!("the entry was removed, but {error:#}"),
+            (Ok(false), Err(error)) => anyhow::bail!("there is no entry here, but {error:#}"),
+            (Err(error), Ok(_)) => Err(error),
+            (Err(error), Err(of_copy)) => anyhow::bail!("{error:#}; {of_copy:#}"),
+        }
     }
 
     fn digest(&self, url: &str) -> KeyDigest {
@@ -153,39 +186,45 @@ impl Entries {
         }
     }
 
-    async fn remove_matching(&self, filter: &EntryFilter, json: bool) -> anyhow::Result<ExitCode> {
+    /// Removes the copies last, when neither the directory nor an upload in progress can replace them.
+    async fn remove_matching(self, filter: &EntryFilter, json: bool) -> anyhow::Result<ExitCode> {
+        let Self { target, copies, .. } = self;
         let mut code = ExitCode::SUCCESS;
-        let copies = match &self.copies {
-            Some(copies) => match copies.remove_matching(filter).await {
-                Ok(removed) => Some(removed),
-                Err(error) => {
-                    output::problem(format_args!("{error:#}"));
-                    code = ExitCode::FAILURE;
-                    None
-                }
-            },
-            None => None,
+        let matching = match &copies {
+            Some(_) => target.matching(filter).await?,
+            None => Vec::new(),
         };
-        let (removed, failed) = match &self.target {
+        let (removed, failed) = match &target {
             Target::Files(directory, _) => {
                 let removed = directory.remove_matching(filter, |error| {
                     output::problem(error);
                     code = ExitCode::FAILURE;
                 });
-                let summary = removed.with_context(|| format!("cannot list the directory {}", directory.path().display()))?;
+                let summary = removed.with_context(|| cannot_list(directory))?;
                 (summary.removed, summary.failed)
             }
             Target::Used(cache) => (cache.remove_matching(filter).await?, 0),
         };
+        let closed = target.close().await;
+        let removed_copies = match &copies {
+            Some(copies) => copies.remove_each(matching).await.map(Some),
+            None => Ok(None),
+        };
+        let removed_copies = removed_copies.unwrap_or_else(|error| {
+            output::problem(format_args!("{error:#}"));
+            code = ExitCode::FAILURE;
+            None
+        });
+        closed?;
         if json {
             let mut document = json!({ "removed": removed, "failed": failed });
-            if self.copies.is_some() {
-                document["copies"] = json!(copies);
+            if copies.is_some() {
+                document["copies"] = json!(removed_copies);
             }
             output::json_value(&document)?;
             return Ok(code);
         }
-        let of_copies = copies.map_or_else(String::new, |copies| format!(", and {copies} in the second tier"));
+        let of_copies = removed_copies.map_or_else(String::new, |copies| format!(", and {copies} in the second tier"));
         let of_failures = if failed > 0 { format!("; {failed} could not be removed") } else { String::new() };
         output::line(format_args!("removed {}{of_copies}{of_failures}", output::entries(removed)))?;
         Ok(code)

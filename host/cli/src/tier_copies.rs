@@ -3,7 +3,6 @@
 use anyhow::Context;
 use clap::Args;
 use media_cache_entry_files::KeyDigest;
-use media_cache_maintenance::EntryFilter;
 use media_cache_tier::{Inventory, Location};
 
 use crate::tier_timeout::TierTimeout;
@@ -50,14 +49,12 @@ impl TierCopies {
             .with_context(|| format!("its copy in the second tier {} may still exist", self.location))
     }
 
-    /// Removes the copies of all entries that match. Returns their number.
+    /// Removes the copies of these entries. Returns how many there were.
     ///
     /// # Errors
     /// Returns an error with a message for the user.
-    pub async fn remove_matching(&self, filter: &EntryFilter) -> anyhow::Result<u64> {
-        self.inventory
-            .remove_matching(filter)
-            .await
-            .with_context(|| format!("copies in the second tier {} may still exist", self.location))
+    pub async fn remove_each(&self, digests: Vec<KeyDigest>) -> anyhow::Result<u64> {
+        let failed = || format!("copies in the second tier {} may still exist; `media-cache tier rm` removes them", self.location);
+        self.inventory.remove_each(digests).await.with_context(failed)
     }
 }

@@ -51,19 +51,27 @@ impl EntryDirectory {
         Ok(sidecar || body)
     }
 
-    /// Removes all matching entries. `failed` is called for each entry that could not be removed. An unreadable sidecar matches only
-    /// [`EntryFilter::All`], which also deletes files that belong to no entry.
+    /// The matching entries. An unreadable sidecar matches only [`EntryFilter::All`].
+    ///
+    /// # Errors
+    /// If the directory cannot be listed.
+    pub fn matching(&self, filter: &EntryFilter) -> io::Result<Vec<KeyDigest>> {
+        let mut matching = self.stored()?;
+        matching.retain(|digest| {
+            let sidecar = || self.read_sidecar(&digest.sidecar_file(), *digest).ok().flatten();
+            *filter == EntryFilter::All || sidecar().is_some_and(|read| filter.matches(&read.sidecar.url))
+        });
+        Ok(matching)
+    }
+
+    /// Removes all [matching](Self::matching) entries. `failed` is called for each entry that could not be removed. [`EntryFilter::All`]
+    /// also deletes files that belong to no entry.
     ///
     /// # Errors
     /// If the directory cannot be listed.
     pub fn remove_matching(&self, filter: &EntryFilter, mut failed: impl FnMut(RemoveError)) -> io::Result<RemovalSummary> {
         let mut summary = RemovalSummary::default();
-        for digest in self.stored()? {
-            let sidecar = || self.read_sidecar(&digest.sidecar_file(), digest).ok().flatten();
-            let is_match = *filter == EntryFilter::All || sidecar().is_some_and(|read| filter.matches(&read.sidecar.url));
-            if !is_match {
-                continue;
-            }
+        for digest in self.matching(filter)? {
             match self.remove(digest) {
                 Ok(_) => summary.removed += 1,
                 Err(error) => {

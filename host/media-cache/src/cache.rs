@@ -323,6 +323,12 @@ impl MediaCache {
         copy.map(|had_copy| removed || had_copy).map_err(CacheError::Copy)
     }
 
+    /// Whether [`remove`](Self::remove) also removes copies.
+    #[must_use]
+    pub fn has_copies(&self) -> bool {
+        self.0.copies.is_some()
+    }
+
     async fn remove_here(&self, url: &str) -> Result<bool, CacheError> {
         self.call_with_retry(|reply| Request::Remove { url: url.into(), reply }).await?.map_err(CacheError::Store)
     }
