@@ -69,8 +69,7 @@ impl Verify {
                 }
                 Err(fault) => fault,
             };
-            // It may have been removed or replaced while it was read.
-            if fault == Fault::NoSidecar || inventory.media(entry.digest, &Spool::temporary()).await?.is_ok() {
+            if fault == Fault::NoSidecar || was_changed(&inventory.media(entry.digest, &Spool::temporary()).await?) {
                 continue;
             }
             counts.damaged += 1;
@@ -98,6 +97,11 @@ impl Verify {
             false => output::line(format_args!("damaged: {}: {fault}{outcome}", subject(url, &digest))),
         })
     }
+}
+
+/// Whether an entry was not damaged, but removed or replaced while it was read, according to a second look.
+fn was_changed<T>(again: &Result<T, Fault>) -> bool {
+    matches!(again, Ok(_) | Err(Fault::NoSidecar))
 }
 
 #[derive(Default)]
@@ -140,5 +144,16 @@ impl Counts {
             ))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entry_that_is_removed_or_replaced_while_it_is_read_is_not_damaged() {
+        assert!(was_changed(&Ok(())) && was_changed::<()>(&Err(Fault::NoSidecar)));
+        assert!(!was_changed::<()>(&Err(Fault::Private)) && !was_changed::<()>(&Err(Fault::Damaged("x".into()))));
     }
 }
