@@ -97,6 +97,14 @@ async fn config_check_contacts_the_store_only_on_request() {
     assert!(checked.starts_with("ok; the second tier s3://bucket/media at http://127.0.0.1:"), "{checked}");
     assert!(checked.ends_with(" can be read and written to\n"), "{checked}");
     assert_eq!(check(&store, &["--contact"]).await.succeeded_silently(), "ok; there is no second tier to contact\n");
+    // A refused setting may be one of the tier.
+    let dir = ServiceDirectory::create();
+    let requests = store.requests(&http::Method::PUT, "");
+    let mut command = binary([&["config", "check"], &contact[..]].concat());
+    command.arg("--dir").arg(dir.cache()).envs(store.variables()).env("MEDIA_CACHE_TIER_TIMEOUT_MS", "soon");
+    let refused = finish(command, &[]).await.failed();
+    assert!(refused.contains("MEDIA_CACHE_TIER_TIMEOUT_MS"), "{refused}");
+    assert_eq!(store.requests(&http::Method::PUT, ""), requests);
     store.fail(Fault::NoBucket);
     assert_eq!(check(&store, &["--tier", LOCATION]).await.succeeded_silently(), "ok\n");
     let failed = check(&store, &contact).await.failed();

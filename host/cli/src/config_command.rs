@@ -65,7 +65,11 @@ impl Check {
         let Self { contact, configuration: Configuration { json, serve } } = self;
         let mut problems = serve.problems().await;
         let mut contacted = None;
-        if contact && let Some((tier, of_tier)) = serve.contact_tier().await {
+        // The timeout or the location may be one of the refused settings, which have their defaults here.
+        if contact
+            && settings.problems().is_empty()
+            && let Some((tier, of_tier)) = serve.contact_tier().await
+        {
             contacted = Some(tier);
             problems.extend(of_tier);
         }
