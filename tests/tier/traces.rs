@@ -1,10 +1,12 @@
 //! The spans of operations on the second tier.
 
+use futures::future::join;
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::png;
 use media_cache_test_support::object_store::{Fault, ObjectStore};
 use media_cache_test_support::otlp_collector::OtlpCollector;
 use media_cache_test_support::sha256::sha256;
+use media_cache_test_support::soon::soon;
 
 use crate::node::{LOCATION, Node};
 
@@ -53,4 +55,32 @@ async fn failure_of_the_store_is_the_outcome_of_the_spans() {
     assert_eq!(collector.span("tier lease").await.attribute("media_cache.outcome"), "failed");
     // The upload is tried again for minutes.
     collector.span("GET /media").await;
+}
+
+#[tokio::test]
+async fn request_coalesced_into_a_lookup_in_the_store_is_linked_to_it() {
+    let (store, origin, collector) = (ObjectStore::start().await, HttpOrigin::start().await, OtlpCollector::start().await);
+    let url = origin.serves("/a.png", "image/png", png(1));
+    let latch = origin.hold("/a.png");
+    let (first, second) = (Node::start_with(&store, &["--tier-lease-kb", "0"]).await, traced(&store, &collector).await);
+    let waiting = async {
+        latch.reached().await;
+        let coalescing = async {
+            soon(async { while second.stats().await["downloads"]["coalesced"] != 1 {} }).await;
+            latch.open();
+        };
+        let (media, ()) = join(join(second.media(&url), second.media(&url)), coalescing).await;
+        media
+    };
+    let (downloaded, (one, other)) = join(first.media(&url), waiting).await;
+    for response in [downloaded, one, other] {
+        assert_eq!(response.status, 200);
+    }
+    let mut lookups = collector.wait_for("lookup", 2).await;
+    lookups.sort_by_key(|lookup| lookup.attribute("media_cache.coalesced").to_owned());
+    let [leader, follower] = &lookups[..] else { panic!("{lookups:?}") };
+    let of = |name: &str| [leader, follower].map(|lookup| lookup.attribute(name).to_owned());
+    assert_eq!(of("media_cache.source"), ["tier", "tier"]);
+    assert_eq!(of("media_cache.coalesced"), ["", "true"]);
+    assert_eq!((&leader.links, &follower.links), (&vec![], &vec![leader.id.clone()]));
 }

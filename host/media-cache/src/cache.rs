@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use media_cache_key_rules::KeyRules;
 use tokio::sync::{mpsc, oneshot};
-use tracing::{Instrument, Span};
+use tracing::Span;
 
 use crate::availability::{Availability, Outage};
 use crate::component::record::ComponentRecord;
@@ -301,11 +301,14 @@ impl MediaCache {
     pub async fn put_media(&self, url: &str, media: FetchedMedia) -> Result<PutOutcome, CacheError> {
         media.body.finished().await?;
         let key = self.key(url);
-        let put = |_| async move {
+        let put = async {
             let put = |reply| Request::Put { url: url.into(), media: media.into(), is_converted: false, reply };
             self.call(put).await?.map_err(CacheError::Store)
         };
-        self.in_span(call_span!("store"), &key, None, |_| None, put).await
+        let Some(store) = self.0.lookup_spans.begin(call_span!("store"), &key) else { return put.await };
+        // The conversion is part of this call.
+        store.lead();
+        store.run(|_| None, CacheError::name, put).await
     }
 
     /// Removes the entry of `url`, which all URLs with the same cache key share, and its [copy](crate::Copies), if there are copies. Returns
@@ -409,7 +412,7 @@ impl MediaCache {
         tokio::time::timeout(limit, self.close()).await.map_err(late)?
     }
 
-    /// Runs a call for an entry in a span, if the span is recorded. If the call fetches or converts media, this is done in the span too.
+    /// Runs a call for an entry in a span, if the span is recorded. If the call fetches media, the fetch runs in the span too.
     async fn in_span<T, F: Future<Output = Result<T, CacheError>>>(
         &self,
         span: Span,
@@ -420,9 +423,8 @@ impl MediaCache {
     ) -> Result<T, CacheError> {
         let Some(lookup) = self.0.lookup_spans.begin(span, key) else { return call(downloader).await };
         let downloader = downloader.unwrap_or_else(|| self.0.pass_through.downloader.clone());
-        let outcome = call(Some(lookup.downloader(downloader))).instrument(lookup.span().clone()).await;
-        lookup.end(outcome.as_ref().map(source).map_err(CacheError::name));
-        outcome
+        let downloader = lookup.downloader(downloader);
+        lookup.run(source, CacheError::name, call(Some(downloader))).await
     }
 
     /// Serves a hit without calling the component, if the component holds the bytes.

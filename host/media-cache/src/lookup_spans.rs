@@ -36,7 +36,7 @@ pub(crate) use call_span;
 #[derive(Default)]
 pub(crate) struct LookupSpans(Mutex<HashMap<String, Weak<Concurrent>>>);
 
-/// What concurrent calls for an entry share: the span of the call that leads the current fetch, or of the first call if there is no fetch.
+/// What concurrent calls for an entry share: the span of the call that fetches or stores the media, if there is one and it has a span.
 #[derive(Default)]
 pub(crate) struct Concurrent(Mutex<Option<Span>>);
 
@@ -48,7 +48,8 @@ struct Call {
     spans: Arc<LookupSpans>,
     key: String,
     span: Span,
-    concurrent: Arc<Concurrent>,
+    /// `None` once the call ends.
+    concurrent: Option<Arc<Concurrent>>,
     /// Whether this call leads a fetch.
     leads: AtomicBool,
 }
@@ -63,12 +64,11 @@ impl LookupSpans {
         let current = calls.get(key).and_then(Weak::upgrade);
         let concurrent = current.unwrap_or_default();
         calls.insert(key.to_owned(), Arc::downgrade(&concurrent));
-        concurrent.leader().get_or_insert_with(|| span.clone());
         Some(LookupSpan(Arc::new(Call {
             spans: self.clone(),
             key: key.to_owned(),
             span,
-            concurrent,
+            concurrent: Some(concurrent),
             leads: AtomicBool::new(false),
         })))
     }
@@ -78,9 +78,11 @@ impl LookupSpans {
         Arc::new(TracedTranscoder { transcoder, spans: self.clone(), keys })
     }
 
-    /// The span of the call that leads a fetch of an entry.
+    /// The span of the call that fetches or stores an entry.
     fn leader(&self, key: &str) -> Option<Span> {
-        let concurrent = self.calls().get(key)?.upgrade()?;
+        let calls = self.calls();
+        // Dropped before the lock is released, so that a call that ends does not count it.
+        let concurrent = calls.get(key)?.upgrade()?;
         concurrent.leader().clone()
     }
 
@@ -96,7 +98,7 @@ impl Concurrent {
 }
 
 impl LookupSpan {
-    pub fn span(&self) -> &Span {
+    fn span(&self) -> &Span {
         &self.0.span
     }
 
@@ -106,22 +108,39 @@ impl LookupSpan {
     }
 
     /// Makes the fetch of the entry, and its conversion, part of this call.
-    fn lead(&self) {
-        self.0.leads.store(true, Relaxed);
-        *self.0.concurrent.leader() = Some(self.0.span.clone());
+    pub fn lead(&self) {
+        let Call { spans, key, span, concurrent, leads } = &*self.0;
+        leads.store(true, Relaxed);
+        let Some(concurrent) = concurrent else { return };
+        let mut calls = spans.calls();
+        *concurrent.leader() = Some(span.clone());
+        // After the end of another leader, further calls no longer share this.
+        calls.insert(key.clone(), Arc::downgrade(concurrent));
+    }
+
+    /// Runs the call in the span, and records its outcome.
+    pub async fn run<T, E>(
+        self,
+        source: impl FnOnce(&T) -> Option<Source>,
+        error: impl FnOnce(&E) -> &'static str,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let outcome = call.instrument(self.span().clone()).await;
+        self.end(outcome.as_ref().map(source).map_err(error));
+        outcome
     }
 
     /// Records the outcome: where the media came from, if there is any, or the name of the error.
-    pub fn end(self, outcome: Result<Option<Source>, &'static str>) {
+    fn end(self, outcome: Result<Option<Source>, &'static str>) {
         let (Call { span, concurrent, leads, .. }, name) = (&*self.0, outcome.map(|source| source.map_or("none", source_name)));
         match name {
             Ok(source) => span.record("media_cache.source", source),
             Err(error) => span.record("error.type", error).record("otel.status_code", "ERROR"),
         };
         // The leader may have no span.
-        let leader = concurrent.leader().clone().filter(|leader| leader != span);
+        let leader = concurrent.as_ref().and_then(|concurrent| concurrent.leader().clone()).filter(|leader| leader != span);
         let has_shared = match outcome {
-            Ok(source) => source == Some(Source::Origin),
+            Ok(source) => source.is_some_and(|source| !source.is_hit()),
             Err(_) => leader.is_some(),
         };
         if has_shared && !leads.load(Relaxed) {
@@ -133,10 +152,16 @@ impl LookupSpan {
 
 impl Drop for Call {
     fn drop(&mut self) {
+        let Some(concurrent) = self.concurrent.take() else { return };
         let mut calls = self.spans.calls();
-        if Arc::strong_count(&self.concurrent) == 1 {
+        let is_current = calls.get(&self.key).is_some_and(|current| current.as_ptr() == Arc::as_ptr(&concurrent));
+        let has_led = concurrent.leader().as_ref() == Some(&self.span);
+        // Calls that begin later do not keep the span of a leader open.
+        if is_current && (has_led || Arc::strong_count(&concurrent) == 1) {
             calls.remove(&self.key);
         }
+        // Before the lock is released: of two calls that end at once, the second one sees that it is the last.
+        drop(concurrent);
     }
 }
 
@@ -208,5 +233,103 @@ impl Transcoder for TracedTranscoder {
             }
             transcoded
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::AtomicU64;
+    use std::thread;
+
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::subscriber::with_default;
+    use tracing::{Event, Metadata, Subscriber};
+
+    use super::*;
+
+    /// Enables all spans.
+    #[derive(Default)]
+    struct Everything(AtomicU64);
+
+    impl Subscriber for Everything {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(self.0.fetch_add(1, Relaxed) + 1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, _: &Event<'_>) {}
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    const KEY: &str = "https://example.com/a.png";
+
+    fn begin(spans: &Arc<LookupSpans>) -> LookupSpan {
+        spans.begin(call_span!("lookup"), KEY).unwrap()
+    }
+
+    #[test]
+    fn leader_is_the_call_that_fetches_and_not_the_first_one() {
+        with_default(Everything::default(), || {
+            let spans = Arc::<LookupSpans>::default();
+            let (first, second) = (begin(&spans), begin(&spans));
+            assert_eq!(spans.leader(KEY), None);
+            second.lead();
+            assert_eq!(spans.leader(KEY).as_ref(), Some(second.span()));
+            first.end(Ok(Some(Source::Origin)));
+            assert_eq!(spans.leader(KEY).as_ref(), Some(second.span()));
+        });
+    }
+
+    #[test]
+    fn leader_is_forgotten_when_its_call_ends_while_other_calls_continue() {
+        with_default(Everything::default(), || {
+            let spans = Arc::<LookupSpans>::default();
+            let (leader, follower) = (begin(&spans), begin(&spans));
+            leader.lead();
+            let led = leader.span().clone();
+            drop(leader);
+            let later = begin(&spans);
+            assert_eq!(spans.leader(KEY), None);
+            let shared = follower.0.concurrent.as_ref().unwrap().leader().clone();
+            assert_eq!(shared, Some(led), "the follower can still be linked to it");
+            follower.lead();
+            assert_eq!(spans.leader(KEY).as_ref(), Some(follower.span()), "a call can lead after another leader");
+            drop((follower, later));
+            assert!(spans.calls().is_empty());
+        });
+    }
+
+    #[test]
+    fn calls_that_end_at_once_leave_nothing() {
+        let spans = Arc::<LookupSpans>::default();
+        let barrier = Barrier::new(3);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    with_default(Everything::default(), || {
+                        for _ in 0..2_000 {
+                            let call = begin(&spans);
+                            barrier.wait();
+                            drop(call);
+                            spans.leader(KEY);
+                            barrier.wait();
+                            assert!(spans.calls().is_empty());
+                            barrier.wait();
+                        }
+                    });
+                });
+            }
+        });
     }
 }
