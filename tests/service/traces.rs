@@ -3,10 +3,13 @@
 use futures::future::join;
 use http::Method;
 use media_cache_test_support::command::{run, run_in};
+use media_cache_test_support::fed_origin::FedOrigin;
 use media_cache_test_support::http_client::{media_path, send};
 use media_cache_test_support::http_origin::{ClosedPort, HttpOrigin, Page};
 use media_cache_test_support::images::{gif, png};
 use media_cache_test_support::otlp_collector::{OtlpCollector, Span};
+use media_cache_test_support::random::noise;
+use media_cache_test_support::raw_client::RawClient;
 use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::service_process::{Service, write_secret};
 use media_cache_test_support::sha256::sha256;
@@ -218,7 +221,8 @@ async fn spans_contain_no_secrets() {
     let request = collector.wait_for("GET /media", 4).await.remove(0);
     assert!(request.attribute("media_cache.url").ends_with("/public.gif"), "{request:?}");
     collector.span("convert").await;
-    collector.span("GET other").await;
+    let unknown = collector.spans().into_iter().find(|span| span.attribute("http.response.status_code") == "404").unwrap();
+    assert_eq!((unknown.name.as_str(), unknown.kind.as_str(), unknown.attribute("http.route")), ("GET", "Server", ""));
     let signature = path.split('/').nth(2).unwrap().to_owned();
     service.stop().await;
     let text = collector.text();
@@ -338,6 +342,39 @@ async fn variables_alone_trace_nothing() {
     assert!(metrics.contains("media_cache_requests_total") && !metrics.contains("media_cache_spans"), "{metrics}");
     service.stop().await;
     assert!(collector.headers().is_empty());
+}
+
+#[tokio::test]
+async fn response_that_is_cut_off_has_an_error_type() {
+    let (origin, dir, collector) = (FedOrigin::start().await, ServiceDirectory::create(), OtlpCollector::start().await);
+    let service = traced(&dir, &collector, &[ALL, &["--max-memory-items", "0"]].concat()).await;
+    let picture = [b"\x89PNG\r\n\x1a\n".as_slice(), &noise(1, 8 << 20)].concat();
+    origin.send_head("image/png", Some(picture.len() + 1));
+    origin.send(picture.clone());
+    let response = soon(service.media_request(Method::GET, &origin.url("/a.png")).send()).await.unwrap();
+    origin.close();
+    assert!(soon(response.bytes()).await.is_err());
+    let end = |span: &Span| (span.attribute("error.type").to_owned(), span.status.clone());
+    let unreadable = collector.span("GET /media").await;
+    assert_eq!((end(&unreadable), unreadable.attribute("http.response.status_code")), (("failed".into(), "Error".into()), "200"));
+    let url = "https://nowhere.invalid/a.png";
+    assert_eq!(service.put(url, "image/png", picture).await.status, 201);
+    // With the hit lane and without it.
+    for header in ["", "X-Unknown: 1\r\n"] {
+        let mut client = RawClient::connect_with_small_buffer(&service).await;
+        client.send(format!("GET {} HTTP/1.1\r\nHost: x\r\n{header}\r\n", media_path(url))).await;
+        assert!(client.read_bytes(15).await.starts_with("HTTP/1.1 200 OK"));
+    }
+    for abandoned in &collector.wait_for("GET /media", 3).await[1..] {
+        assert_eq!(end(abandoned), ("abandoned".into(), "Unset".into()));
+    }
+    for method in [Method::HEAD, Method::GET] {
+        send(service.media_request(method.clone(), url)).await.is("hit");
+        send(service.media_request(method, url).header("x-unknown", "1")).await.is("hit");
+    }
+    for complete in [collector.wait_for("HEAD /media", 2).await, collector.wait_for("GET /media", 5).await.split_off(3)].concat() {
+        assert_eq!(end(&complete), (String::new(), "Unset".into()), "{complete:?}");
+    }
 }
 
 #[tokio::test]

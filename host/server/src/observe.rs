@@ -22,7 +22,7 @@ use crate::logs::requests::{LogRequests, RequestLog};
 use crate::metrics::requests::{Outcome, method_name};
 use crate::problem::Problem;
 use crate::request_id::request_id;
-use crate::request_trace::{TraceParent, TracedRequest};
+use crate::request_trace::{SendEnd, TraceParent, TracedRequest};
 use crate::routes;
 use crate::sent_media::SentMedia;
 use crate::service::Service;
@@ -71,8 +71,10 @@ impl ObservedRequest {
         let route = routes::find(request.uri().path());
         let route_path = route.map_or("other", |route| route.path);
         let is_polled = route.is_some_and(|route| route.is_polled);
-        let trace =
-            |tracer| TracedRequest::begin(tracer, TraceParent::of(request.headers()), method_name(request.method()), route_path);
+        let trace = |tracer| {
+            let parent = TraceParent::of(request.headers());
+            TracedRequest::begin(tracer, parent, method_name(request.method()), route.map(|route| route.path))
+        };
         Self {
             traced: service.tracer().filter(|_| !is_polled).and_then(trace),
             id: request_id(request.headers().get(REQUEST_ID)),
@@ -112,8 +114,11 @@ impl ObservedRequest {
         if line.is_none() && media.is_none() && traced.is_none() {
             return response;
         }
-        let length = announced_length(&response);
-        response.map(|body| Body::new(ObservedBody::new(body, length, media, line, traced)))
+        // hyper does not send the body of a response to HEAD.
+        let length = if self.method == Method::HEAD { Some(0) } else { announced_length(&response) };
+        // The outcome is already the error of the span.
+        let end = response.status().is_server_error().then_some(SendEnd::Complete);
+        response.map(|body| Body::new(ObservedBody::new(body, length, media, line, traced, end)))
     }
 
     fn count(&self, outcome: Outcome) {
@@ -163,7 +168,7 @@ impl Drop for ObservedRequest {
                 line.write(0);
             }
             if let Some(traced) = self.record_outcome(Outcome::Abandoned, None) {
-                traced.end(0);
+                traced.end(0, SendEnd::Abandoned);
             }
         }
     }
@@ -218,7 +223,7 @@ fn announced_length(response: &Response) -> Option<u64> {
     response.body().size_hint().exact().or(announced)
 }
 
-/// The body of a response. It counts the bytes, and logs the request when it is dropped.
+/// The body of a response, which is abandoned if this is dropped before its end. It counts the bytes, and logs the request when it is dropped.
 struct ObservedBody {
     body: Body,
     bytes: u64,
@@ -226,6 +231,8 @@ struct ObservedBody {
     media: Option<SentMedia>,
     line: Option<LogLine>,
     traced: Option<TracedRequest>,
+    /// How it ended, if it has ended.
+    end: Option<SendEnd>,
 }
 
 impl ObservedBody {
@@ -235,8 +242,9 @@ impl ObservedBody {
         media: Option<SentMedia>,
         line: Option<LogLine>,
         traced: Option<TracedRequest>,
+        end: Option<SendEnd>,
     ) -> Self {
-        let mut body = Self { body, bytes: 0, length, media, line, traced };
+        let mut body = Self { body, bytes: 0, length, media, line, traced, end };
         body.sent(0);
         body
     }
@@ -246,10 +254,15 @@ impl ObservedBody {
         self.bytes += bytes;
         if let Some(media) = &mut self.media {
             media.add(bytes);
-            if self.length == Some(self.bytes) {
-                media.complete();
-            }
         }
+        if self.length == Some(self.bytes) {
+            self.complete();
+        }
+    }
+
+    fn complete(&mut self) {
+        self.end.get_or_insert(SendEnd::Complete);
+        self.media.iter_mut().for_each(SentMedia::complete);
     }
 }
 
@@ -265,9 +278,10 @@ impl HttpBody for ObservedBody {
                 if let Some(line) = &mut self.line {
                     line.reason = Some(format!("the body ended early: {error}"));
                 }
+                self.end.get_or_insert(SendEnd::Failed);
                 self.media.iter_mut().for_each(SentMedia::fail);
             }
-            None => self.media.iter_mut().for_each(SentMedia::complete),
+            None => self.complete(),
         }
         Poll::Ready(frame)
     }
@@ -287,7 +301,9 @@ impl Drop for ObservedBody {
             line.write(self.bytes);
         }
         if let Some(traced) = self.traced.take() {
-            traced.end(self.bytes);
+            let is_complete = self.body.is_end_stream();
+            let end = self.end.unwrap_or(if is_complete { SendEnd::Complete } else { SendEnd::Abandoned });
+            traced.end(self.bytes, end);
         }
     }
 }

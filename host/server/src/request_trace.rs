@@ -3,6 +3,8 @@
 //! A span contains as much of a URL as the log: see [`LogUrls`](crate::logs::LogUrls). It does not have `url.path`, since the paths of media
 //! contain signatures and URLs.
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use media_cache::SPAN_TARGET;
 use media_cache_requests::MediaTarget;
@@ -40,6 +42,17 @@ pub struct TracedRequest {
     pub trace_id: String,
 }
 
+/// How the sending of a response ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SendEnd {
+    /// The whole body was sent.
+    Complete,
+    /// The rest of the body could not be read.
+    Failed,
+    /// The client disconnected, or the service stopped.
+    Abandoned,
+}
+
 impl<'a> TraceParent<'a> {
     /// Reads headers. A header that a client sent several times is ignored.
     pub(crate) fn of(headers: &'a HeaderMap) -> Self {
@@ -52,18 +65,18 @@ impl<'a> TraceParent<'a> {
 }
 
 impl TracedRequest {
-    /// Traces a request, if it is to be traced. An unknown method is `other`.
+    /// Traces a request, if it is to be traced. An unknown method is `other`; an unknown path has no route.
     pub(crate) fn begin(
         tracer: &dyn RequestTracer,
         parent: TraceParent<'_>,
         method: &'static str,
-        route: &'static str,
+        route: Option<&'static str>,
     ) -> Option<Self> {
         let span = || {
             trace_span!(
                 target: SPAN_TARGET,
                 "request",
-                otel.name = format_args!("{method} {route}"),
+                otel.name = span_name(method, route).as_ref(),
                 otel.kind = "server",
                 otel.status_code = Empty,
                 http.request.method = if method == "other" { "_OTHER" } else { method },
@@ -101,9 +114,38 @@ impl TracedRequest {
         self.span.record("media_cache.url", url.text);
     }
 
-    /// Ends the span, after this many bytes of the body were sent.
-    pub(crate) fn end(self, bytes: u64) {
+    /// Ends the span, after this many bytes of the body were sent. A client that disconnects is not an error of the service.
+    pub(crate) fn end(self, bytes: u64, end: SendEnd) {
+        let span = &self.span;
         // The end of the span is when it was last entered.
-        self.span.in_scope(|| self.span.record("http.response.body.size", bytes));
+        span.in_scope(|| span.record("http.response.body.size", bytes));
+        match end {
+            SendEnd::Complete => {}
+            SendEnd::Failed => drop(span.record("error.type", "failed").record("otel.status_code", "ERROR")),
+            SendEnd::Abandoned => drop(span.record("error.type", "abandoned")),
+        }
+    }
+}
+
+/// The name of a request's span, according to the conventions of OpenTelemetry.
+fn span_name(method: &'static str, route: Option<&str>) -> Cow<'static, str> {
+    let method = if method == "other" { "HTTP" } else { method };
+    route.map_or(method.into(), |route| format!("{method} {route}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn span_is_named_after_a_known_method_and_a_known_route() {
+        for (method, route, name) in [
+            ("GET", Some("/media"), "GET /media"),
+            ("GET", None, "GET"),
+            ("other", Some("/media"), "HTTP /media"),
+            ("other", None, "HTTP"),
+        ] {
+            assert_eq!(span_name(method, route), name);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
 
-use crate::request_trace::TracedRequest;
+use crate::request_trace::{SendEnd, TracedRequest};
 
 /// The counters of the media from one source.
 pub(crate) struct SentCounters {
@@ -18,14 +18,15 @@ pub(crate) struct SentCounters {
 /// The media of a response, which is abandoned if this is dropped before its end.
 pub(crate) struct SentMedia {
     counters: Arc<SentCounters>,
-    has_ended: bool,
+    /// How it ended, if it has ended.
+    end: Option<SendEnd>,
     /// The request that the hit lane answers with the media, if it is traced, and the bytes that were sent.
     traced: Option<Box<(TracedRequest, u64)>>,
 }
 
 impl SentMedia {
     pub fn new(counters: Arc<SentCounters>) -> Self {
-        Self { counters, has_ended: false, traced: None }
+        Self { counters, end: None, traced: None }
     }
 
     /// Ends the span of a request when this is dropped.
@@ -43,12 +44,13 @@ impl SentMedia {
 
     /// Records that all of it was sent.
     pub fn complete(&mut self) {
-        self.has_ended = true;
+        self.end.get_or_insert(SendEnd::Complete);
     }
 
     /// Records that the rest of it cannot be read.
     pub fn fail(&mut self) {
-        if !std::mem::replace(&mut self.has_ended, true) {
+        if self.end.is_none() {
+            self.end = Some(SendEnd::Failed);
             self.counters.failed.inc();
         }
     }
@@ -56,11 +58,12 @@ impl SentMedia {
 
 impl Drop for SentMedia {
     fn drop(&mut self) {
-        if !self.has_ended {
+        let end = self.end.unwrap_or(SendEnd::Abandoned);
+        if end == SendEnd::Abandoned {
             self.counters.abandoned.inc();
         }
         if let Some((request, bytes)) = self.traced.take().map(|traced| *traced) {
-            request.end(bytes);
+            request.end(bytes, end);
         }
     }
 }

@@ -89,8 +89,8 @@ impl RespondInPlace for HitLane {
         let mut sent = requests.send(media.source);
         let parent = TraceParent { traceparent: text(headers.traceparent), tracestate: text(headers.tracestate) };
         // From here on, the router does not decide about the request again.
-        let traced =
-            self.service.tracer().and_then(|tracer| TracedRequest::begin(tracer, parent, method_name(&method), routes::MEDIA));
+        let begin = |tracer| TracedRequest::begin(tracer, parent, method_name(&method), Some(routes::MEDIA));
+        let traced = self.service.tracer().and_then(begin);
         if let Some(traced) = traced {
             traced.record_outcome(text(last_lines.get(id)).unwrap_or_default(), Outcome::Media(media.source).name(), Some(status));
             traced.record_url(self.service.request_log().urls, path, query);
