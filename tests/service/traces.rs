@@ -345,6 +345,32 @@ async fn variables_alone_trace_nothing() {
 }
 
 #[tokio::test]
+async fn variables_of_opentelemetry_turn_tracing_off() {
+    let (origin, collector) = (HttpOrigin::start().await, OtlpCollector::start().await);
+    let endpoint = collector.endpoint();
+    for (name, value) in [("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")] {
+        let dir = ServiceDirectory::create();
+        let arguments = ["--otlp-endpoint", &endpoint, "--trace-ratio", "1"];
+        let service = with_variables(&dir, &[(name, value.into())], &arguments).await;
+        service.wait_for_log(&format!("traces are off: {name}={value}")).await;
+        service.media(&origin.serves("/a.png", "image/png", png(1))).await.is("miss");
+        service.stop().await;
+    }
+    assert!(collector.headers().is_empty());
+}
+
+#[tokio::test]
+async fn collector_that_hangs_does_not_exceed_the_limit_of_the_shutdown() {
+    let (origin, dir, collector) = (HttpOrigin::start().await, ServiceDirectory::create(), OtlpCollector::start().await);
+    collector.hang();
+    let limits = ["--grace-seconds", "0", "--shutdown-limit-seconds", "2"];
+    let service = traced(&dir, &collector, &[ALL, &limits].concat()).await;
+    service.media(&origin.serves("/a.png", "image/png", png(1))).await.is("miss");
+    collector.wait_for_requests(1).await;
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn response_that_is_cut_off_has_an_error_type() {
     let (origin, dir, collector) = (FedOrigin::start().await, ServiceDirectory::create(), OtlpCollector::start().await);
     let service = traced(&dir, &collector, &[ALL, &["--max-memory-items", "0"]].concat()).await;
@@ -390,10 +416,18 @@ async fn unusable_endpoint_or_sampler_is_reported_before_the_service_starts() {
             assert!(failed.failed_with(2).contains(words), "{command:?} {option} {value}");
         }
     }
+    for command in [&["serve"][..], &["config", "check"]] {
+        let failed = dir.run(&[command, ALL].concat()).await;
+        assert!(failed.failed().contains("--trace-ratio has no effect without --otlp-endpoint"), "{command:?}");
+    }
     for (name, value) in [
         ("OTEL_TRACES_SAMPLER", "sometimes"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318"),
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "grpc://localhost:4317"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "0"),
     ] {
         for command in [&["serve"][..], &["config", "check"]] {
             let arguments = [command, &["--otlp-endpoint", "environment", "--dir", "cache"]].concat();

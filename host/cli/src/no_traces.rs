@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use media_cache_server::{RequestTracer, SpanCounts};
@@ -29,6 +30,9 @@ impl TraceOptions {
         self.problem().map_or(Ok(None), Err)
     }
 
+    /// Nothing to log.
+    pub fn log(&self) {}
+
     /// That an option is set, if one is.
     pub fn problem(&self) -> Option<anyhow::Error> {
         let named = [(&self.otlp_endpoint, "otlp-endpoint"), (&self.trace_ratio, "trace-ratio")];
@@ -53,7 +57,7 @@ impl Traces {
         match self.0 {}
     }
 
-    pub async fn finish(self) {
+    pub async fn finish(self, _limit: Duration) {
         match self.0 {}
     }
 }

@@ -37,7 +37,7 @@ use crate::ingest::Ingest;
 use crate::integrity_check::IntegrityCheck;
 use crate::listen_address::{ListenAddress, ResolvedAddress};
 use crate::listeners::{ListenerAccess, Listeners};
-use crate::logging::Logging;
+use crate::logging::{Log, Logging};
 use crate::memory::Memory;
 use crate::metrics::MetricsOptions;
 use crate::notify::{Notifier, runs_tasks};
@@ -65,6 +65,12 @@ const MAX_CONTENTION: Duration = Duration::from_secs(3);
 
 /// The pause between two attempts to lock such a directory.
 const CONTENTION_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a service that stops tries to send the remaining spans, if its time limit allows that.
+const MAX_FLUSH: Duration = Duration::from_secs(3);
+
+/// The time before the limit of a shutdown in which no more spans are sent.
+const EXIT_TIME: Duration = Duration::from_millis(500);
 
 /// The options of `serve`.
 #[derive(Args)]
@@ -115,6 +121,14 @@ pub struct Serve {
     traces: TraceOptions,
 }
 
+/// What exists before the service starts.
+struct Process<'a> {
+    log: Log,
+    times: watch::Sender<ShutdownTimes>,
+    signals: &'a mut Signals,
+    traces: Option<&'a Traces>,
+}
+
 /// Parts that the cache shares with the rest of the service.
 struct Shared<'a> {
     files: FileBudget,
@@ -139,9 +153,33 @@ impl Serve {
     ) -> anyhow::Result<ExitCode> {
         let traces = self.traces.start()?;
         let log = self.logging.start(traces.as_ref().map(Traces::layer))?;
+        self.traces.log();
         let (times, times_now) = watch::channel(self.shutdown);
         // Signals are handled from here on, so that none is lost while the cache is loading.
-        let mut signals = Signals::handle(times_now.clone(), log.writer.clone())?;
+        let mut signals = Signals::handle(times_now, log.writer.clone())?;
+        let process = Process { log, times, signals: &mut signals, traces: traces.as_ref() };
+        let outcome = self.serve(settings, sockets, read_options, process).await;
+        if let Some(traces) = traces {
+            let limit = signals.time_left().map_or(MAX_FLUSH, |left| left.saturating_sub(EXIT_TIME).min(MAX_FLUSH));
+            tokio::select! {
+                () = traces.finish(limit) => {}
+                () = signals.hastened() => {}
+            }
+        }
+        outcome?;
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Serves until a signal stops it.
+    async fn serve(
+        self,
+        settings: Settings,
+        sockets: PassedSockets,
+        read_options: fn() -> anyhow::Result<(Self, Settings)>,
+        Process { log, times, signals, traces }: Process<'_>,
+    ) -> anyhow::Result<()> {
+        let times_now = times.subscribe();
         let notifier = Notifier::start(vec![runs_tasks(Handle::current())])?;
         settings.log();
         self.disk_space.check()?;
@@ -216,7 +254,7 @@ impl Serve {
         let directory_options = directory_options::effective(&settings);
         let claim = tokio::select! {
             claim = Claim::take(self.storage.dir(), &directory_options) => claim?,
-            () = signals.stop_requested() => return Ok(ExitCode::SUCCESS),
+            () = signals.stop_requested() => return Ok(()),
         };
         // An attached process may lock the directory for a moment before it notices the claim.
         let deadline = Instant::now() + MAX_CONTENTION;
@@ -238,7 +276,7 @@ impl Serve {
         if let Some(tls) = &tls.main {
             metrics.watch_certificate(tls.clone());
         }
-        if let Some(traces) = &traces {
+        if let Some(traces) = traces {
             metrics.watch_spans(traces.counts());
         }
         let reported_tier = tier.as_ref().map(ServiceTier::report);
@@ -270,7 +308,7 @@ impl Serve {
             request_log,
             shadows: shadows.as_ref().map(RunningShadows::report),
             tier: reported_tier,
-            tracer: traces.as_ref().map(Traces::tracer),
+            tracer: traces.map(Traces::tracer),
             policy_check: Some(Arc::new(LimitedSuite::new(self.sandbox.limits()))),
         };
         let service = Service::new(loading, self.ingest.max_body_bytes(), extras);
@@ -290,7 +328,7 @@ impl Serve {
             () = signals.stop_requested() => {
                 reloader.abort();
                 notifier.stopping("stopping before the cache was started").await;
-                return Ok(ExitCode::SUCCESS);
+                return Ok(());
             }
         };
         remembered.forget_the_outdated();
@@ -318,16 +356,12 @@ impl Serve {
         stop.send_replace(true);
         notifier.stopping("finishing requests in progress").await;
         let grace = times_now.borrow().grace();
-        Running { server, connections, limiter, attached: attached.ok(), tier, cache }.finish(grace, &mut signals).await?;
+        Running { server, connections, limiter, attached: attached.ok(), tier, cache }.finish(grace, signals).await?;
         // It holds the service, whose trace is complete only when the service is dropped.
         if let Some(following) = following {
             following.await.context("the task that follows the shadow policies failed")?;
         }
-        if let Some(traces) = traces {
-            traces.finish().await;
-        }
-        tracing::info!("stopped");
-        Ok(ExitCode::SUCCESS)
+        Ok(())
     }
 
     /// The configured concurrency, as far as it needs open files.

@@ -40,6 +40,7 @@ enum Wish {
 /// The signals that this process receives.
 pub struct Signals {
     wish: watch::Receiver<Wish>,
+    deadline: watch::Receiver<Option<Instant>>,
     reload: Arc<Notify>,
 }
 
@@ -51,6 +52,7 @@ impl Signals {
     pub fn handle(times: watch::Receiver<ShutdownTimes>, log: LossyWriter) -> io::Result<Self> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (sender, wish) = watch::channel(Wish::Run);
+        let (deadline_sender, deadline) = watch::channel(None);
         let reload = Arc::new(Notify::new());
         let entered = runtime.enter();
         let handler = Handler {
@@ -58,13 +60,14 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
             wish: sender,
+            deadline: deadline_sender,
             reload: reload.clone(),
             times,
             log,
         };
         drop(entered);
         thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(handler.run()))?;
-        Ok(Self { wish, reload })
+        Ok(Self { wish, deadline, reload })
     }
 
     /// Resolves once a signal stops the service.
@@ -75,6 +78,11 @@ impl Signals {
     /// Resolves once a further signal ends the wait for clients.
     pub async fn hastened(&mut self) {
         self.wished(Wish::StopSoon).await;
+    }
+
+    /// The time before the process is ended, if a signal has stopped the service.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.deadline.borrow().map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// The handle that is notified whenever a signal requests a reload.
@@ -93,6 +101,8 @@ struct Handler {
     interrupt: Signal,
     hangup: Signal,
     wish: watch::Sender<Wish>,
+    /// When the process is ended, once a signal has stopped the service.
+    deadline: watch::Sender<Option<Instant>>,
     reload: Arc<Notify>,
     times: watch::Receiver<ShutdownTimes>,
     log: LossyWriter,
@@ -105,8 +115,9 @@ impl Handler {
         }
         let begun = Instant::now();
         let times = *self.times.borrow();
-        self.wish.send_replace(Wish::Stop);
         let mut deadline = begun + times.grace() + times.limit();
+        self.deadline.send_replace(Some(deadline));
+        self.wish.send_replace(Wish::Stop);
         loop {
             let asks_to_stop = tokio::select! {
                 asks_to_stop = self.asks_to_stop() => asks_to_stop,
@@ -116,6 +127,7 @@ impl Handler {
                 tracing::info!("SIGHUP is ignored: the service is stopping");
             } else if begun.elapsed() >= REPETITIONS && *self.wish.borrow() == Wish::Stop {
                 deadline = deadline.min(Instant::now() + times.limit());
+                self.deadline.send_replace(Some(deadline));
                 self.wish.send_replace(Wish::StopSoon);
             }
         }

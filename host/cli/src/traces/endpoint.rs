@@ -4,7 +4,7 @@ use std::env;
 use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use url::Url;
 
 /// The path that receives traces, relative to an endpoint.
@@ -15,6 +15,12 @@ const LOCAL: &str = "http://localhost:4318";
 
 /// The default limit on the time for sending a batch.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest such limit, in milliseconds.
+const MAX_TIMEOUT: u64 = 60 * 60 * 1000;
+
+/// How spans are sent.
+const PROTOCOL: &str = "http/protobuf";
 
 /// The endpoint of a collector.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +60,39 @@ impl OtlpEndpoint {
 }
 
 /// The limit on the time for sending a batch.
-pub fn timeout() -> Duration {
-    let names = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
-    names.into_iter().find_map(|name| variable(name)?.parse().ok()).map_or(TIMEOUT, Duration::from_millis)
+///
+/// # Errors
+/// Returns an error with a message for the user.
+pub fn timeout() -> anyhow::Result<Duration> {
+    let timeout = match number("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", MAX_TIMEOUT)? {
+        Some(timeout) => Some(timeout),
+        None => number("OTEL_EXPORTER_OTLP_TIMEOUT", MAX_TIMEOUT)?,
+    };
+    Ok(timeout.map_or(TIMEOUT, Duration::from_millis))
+}
+
+/// Refuses other protocols than the only one that is supported.
+///
+/// # Errors
+/// Returns an error with a message for the user.
+pub fn check_protocol() -> anyhow::Result<()> {
+    let names = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
+    match names.into_iter().find_map(|name| Some((name, variable(name)?))) {
+        Some((name, protocol)) if protocol != PROTOCOL => bail!("{name} is {protocol}, but only {PROTOCOL} is supported"),
+        _ => Ok(()),
+    }
+}
+
+/// A variable that is a number from 1 to `max`.
+///
+/// # Errors
+/// Returns an error with a message for the user.
+pub fn number(name: &str, max: u64) -> anyhow::Result<Option<u64>> {
+    let Some(text) = variable(name) else { return Ok(None) };
+    match text.parse() {
+        Ok(number) if (1..=max).contains(&number) => Ok(Some(number)),
+        _ => bail!("{name} is {text}, but must be a whole number from 1 to {max}"),
+    }
 }
 
 /// A variable, unless it is empty.

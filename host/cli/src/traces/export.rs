@@ -13,18 +13,8 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, Span, SpanData, SpanExporter, SpanProcessor};
 use url::Url;
 
-use crate::traces::endpoint::variable;
-
-/// The default limit on spans that wait to be sent, as in the SDK.
-const QUEUE: usize = 2048;
-
 /// How often it is logged that spans are dropped.
 const DROPS_LOGGED_EVERY: Duration = Duration::from_secs(60);
-
-/// The maximum number of spans that wait to be sent or are being sent.
-pub fn queue_size() -> usize {
-    variable("OTEL_BSP_MAX_QUEUE_SIZE").and_then(|size| size.parse().ok()).filter(|size| *size > 0).unwrap_or(QUEUE)
-}
 
 /// What is known about the export of spans.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 //! The crates of the cache create spans with [`tracing`]. A layer of the log's subscriber records those of traced requests, and a thread
 //! sends them in batches with OTLP over HTTP. The variables of OpenTelemetry apply as in other programs that use its SDK.
 
+mod batches;
 mod client;
 mod endpoint;
 mod export;
@@ -13,7 +14,7 @@ mod tracer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use media_cache_server::{RequestTracer, SpanCounts};
 use opentelemetry::KeyValue;
@@ -23,16 +24,15 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::{EnvResourceDetector, SdkProvidedResourceDetector};
 use opentelemetry_sdk::trace::{BatchSpanProcessor, Sampler, SdkTracerProvider};
 use tokio::runtime::Handle;
+use url::Url;
 
 use crate::logging::SpanLayer;
+use crate::traces::batches::Batches;
 use crate::traces::client::CollectorClient;
-use crate::traces::endpoint::OtlpEndpoint;
+use crate::traces::endpoint::{OtlpEndpoint, variable};
 use crate::traces::export::{BoundedProcessor, CountedExporter, ExportState};
 use crate::traces::sampling::{Ratio, sampler};
 use crate::traces::tracer::OtlpTracer;
-
-/// How long a service that stops tries to send the remaining spans.
-const MAX_FLUSH: Duration = Duration::from_secs(3);
 
 /// The name of the service in traces, unless the environment has another.
 const SERVICE_NAME: &str = "media-cache";
@@ -51,6 +51,14 @@ pub struct TraceOptions {
     trace_ratio: Option<Ratio>,
 }
 
+/// What is exported, and where.
+struct Export {
+    url: Url,
+    sampler: Sampler,
+    timeout: Duration,
+    batches: Batches,
+}
+
 /// The tracing of a service.
 pub struct Traces {
     provider: SdkTracerProvider,
@@ -64,11 +72,9 @@ impl TraceOptions {
     /// # Errors
     /// Returns an error with a message for the user.
     pub fn start(&self) -> anyhow::Result<Option<Traces>> {
-        let Some(endpoint) = &self.otlp_endpoint else { return Ok(None) };
-        let sampler = sampler(self.trace_ratio)?;
-        let url = endpoint.url()?;
-        let state = Arc::new(ExportState::new(&url, export::queue_size()));
-        let client = CollectorClient::new(Handle::current(), endpoint::timeout(), state.clone())?;
+        let Some(Export { url, sampler, timeout, batches }) = self.export()? else { return Ok(None) };
+        let state = Arc::new(ExportState::new(&url, batches.queue));
+        let client = CollectorClient::new(Handle::current(), timeout, state.clone())?;
         let exporter = SpanExporter::builder()
             .with_http()
             .with_http_client(client)
@@ -76,7 +82,8 @@ impl TraceOptions {
             .with_endpoint(url.as_str())
             .build()
             .context("--otlp-endpoint")?;
-        let batches = BatchSpanProcessor::builder(CountedExporter::new(exporter, state.clone())).build();
+        let exporter = CountedExporter::new(exporter, state.clone());
+        let batches = BatchSpanProcessor::builder(exporter).with_batch_config(batches.config()).build();
         let provider = SdkTracerProvider::builder()
             .with_span_processor(BoundedProcessor::new(batches, state.clone()))
             .with_resource(resource())
@@ -88,9 +95,40 @@ impl TraceOptions {
 
     /// The problem that would keep a service from starting, if there is one.
     pub fn problem(&self) -> Option<anyhow::Error> {
-        let endpoint = self.otlp_endpoint.as_ref()?;
-        endpoint.url().err().or_else(|| sampler(self.trace_ratio).err())
+        self.export().err()
     }
+
+    /// Logs that a variable turns traces off, if one does.
+    pub fn log(&self) {
+        if self.otlp_endpoint.is_some()
+            && let Some(variable) = turned_off_by()
+        {
+            tracing::info!("traces are off: {variable}");
+        }
+    }
+
+    /// What is exported, and where. `None` if nothing is.
+    fn export(&self) -> anyhow::Result<Option<Export>> {
+        let Some(endpoint) = &self.otlp_endpoint else {
+            if self.trace_ratio.is_some() {
+                bail!("--trace-ratio has no effect without --otlp-endpoint: set both, or neither");
+            }
+            return Ok(None);
+        };
+        if turned_off_by().is_some() {
+            return Ok(None);
+        }
+        endpoint::check_protocol()?;
+        let (url, sampler) = (endpoint.url()?, sampler(self.trace_ratio)?);
+        Ok(Some(Export { url, sampler, timeout: endpoint::timeout()?, batches: Batches::configured()? }))
+    }
+}
+
+/// The variable that turns traces off, with its value, if one does.
+fn turned_off_by() -> Option<String> {
+    let is_set_to = |name, value: &str| variable(name).is_some_and(|set| set.eq_ignore_ascii_case(value));
+    let turns_off = [("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")];
+    turns_off.into_iter().find(|(name, value)| is_set_to(name, value)).map(|(name, value)| format!("{name}={value}"))
 }
 
 /// What the service is called in traces. Variables take precedence.
@@ -124,10 +162,10 @@ impl Traces {
         self.state.clone()
     }
 
-    /// Sends the remaining spans. This takes a few seconds at most.
-    pub async fn finish(self) {
+    /// Sends the remaining spans within this time.
+    pub async fn finish(self, limit: Duration) {
         let Self { provider, state, .. } = self;
-        let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(MAX_FLUSH)).await;
+        let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(limit)).await;
         let unsent = state.queued();
         if unsent > 0 || !matches!(flushed, Ok(Ok(()))) {
             tracing::warn!("{unsent} spans were not sent before the service stopped");

@@ -9,6 +9,9 @@ use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator, Sampler, Sampling
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+/// The longest `tracestate` that is passed on. Longer ones may be dropped (W3C Trace Context, 3.3.1.5), and are a cost to each span.
+const MAX_TRACESTATE: usize = 512;
+
 /// Decides by a sampler.
 pub struct OtlpTracer {
     sampler: Sampler,
@@ -57,12 +60,31 @@ impl Extractor for Headers<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         match key {
             "traceparent" => self.0.traceparent,
-            "tracestate" => self.0.tracestate,
+            "tracestate" => self.0.tracestate.filter(|state| state.len() <= MAX_TRACESTATE),
             _ => None,
         }
     }
 
     fn keys(&self) -> Vec<&str> {
         vec!["traceparent", "tracestate"]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_tracestate_is_dropped() {
+        let tracer = OtlpTracer::new(Sampler::AlwaysOn);
+        for (length, kept) in [(MAX_TRACESTATE, MAX_TRACESTATE), (MAX_TRACESTATE + 1, 0)] {
+            // A value has at most 256 characters.
+            let (one, other) = (format!("a={}", "b".repeat(252)), format!("c={}", "d".repeat(length - 257)));
+            let state = format!("{one},{other}");
+            assert_eq!(state.len(), length);
+            let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+            let context = tracer.parent(TraceParent { traceparent, tracestate: Some(&state) }).unwrap();
+            assert_eq!(context.span().span_context().trace_state().header().len(), kept);
+        }
     }
 }
