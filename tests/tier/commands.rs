@@ -164,7 +164,9 @@ async fn entries_are_removed_by_url_and_by_host() {
     let leftover = format!("media/{}.dat", "a".repeat(64));
     store.write(&leftover, "x");
     let requests = store.requests(&Method::HEAD, ".json");
-    assert_eq!(tier(&store, &["rm", "--all"]).await.succeeded_silently(), "removed 2 entries\n");
+    let unconfirmed = tier(&store, &["rm", "--all"]).await.failed();
+    assert!(unconfirmed.contains("all entries in s3://bucket/media, also for other services; add --yes"), "{unconfirmed}");
+    assert_eq!(tier(&store, &["rm", "--all", "--yes"]).await.succeeded_silently(), "removed 2 entries\n");
     assert_eq!((store.object(&leftover), store.requests(&Method::HEAD, ".json")), (None, requests));
     let usage = tier(&store, &["rm"]).await.failed_with(2);
     assert!(usage.contains("name either URLs, or one of --host, --prefix and --all"), "{usage}");
@@ -194,7 +196,7 @@ async fn warming_copies_the_most_recently_used_entries() {
 async fn failing_store_is_reported_with_the_reason() {
     let (store, _) = filled(&[10]).await;
     store.fail(Fault::Status(403));
-    for arguments in [&["ls"][..], &["verify"], &["trim", "1GB"], &["rm", "--all"], &["warm", "--max-mb", "1"]] {
+    for arguments in [&["ls"][..], &["verify"], &["trim", "1GB"], &["rm", "--all", "--yes"], &["warm", "--max-mb", "1"]] {
         let failed = tier(&store, arguments).await;
         assert_eq!(failed.code, Some(1), "{arguments:?}");
         assert!(failed.stderr.contains("cannot use s3://bucket/media; check its address and the credentials"), "{}", failed.stderr);

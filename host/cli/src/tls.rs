@@ -121,7 +121,7 @@ fn private_key(file: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
     PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
         let why = match error {
             _ if String::from_utf8_lossy(&text).contains("ENCRYPTED") => {
-                "it is encrypted; `openssl pkey -in FILE -out FILE` decrypts it"
+                "it is encrypted; `openssl pkey -in FILE -out NEW_FILE` writes it without encryption"
             }
             pem::Error::NoItemsFound => "it contains no private key in PEM, which begins with -----BEGIN PRIVATE KEY-----",
             _ => pem_problem(&error),

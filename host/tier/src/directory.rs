@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 use crate::failure::StoreFailure;
 
@@ -26,13 +27,20 @@ impl Directory {
     }
 
     async fn check_with(&self, exists: impl FnOnce() -> bool + Send + 'static) -> Result<(), StoreFailure> {
-        // If the caller stops waiting, the thread keeps the lock.
-        let checking = self.checking.clone().lock_owned().await;
-        let check = move || {
-            let _checking = checking;
-            exists()
-        };
-        let exists = tokio::task::spawn_blocking(check).await.unwrap_or(false);
+        let checking = self.checking.clone();
+        // A task of its own gets the lock even if the caller is not polled, as a request in a stream of concurrent ones whose last result is
+        // being handled, which may itself wait for the lock. It ends with the caller.
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let checking = checking.lock_owned().await;
+            // If the caller stops waiting, the thread keeps the lock.
+            let check = move || {
+                let _checking = checking;
+                exists()
+            };
+            tokio::task::spawn_blocking(check).await.unwrap_or(false)
+        });
+        let exists = task.join_next().await.is_some_and(|exists| exists.unwrap_or(false));
         if exists { Ok(()) } else { Err(StoreFailure::Missing("directory")) }
     }
 }
@@ -40,6 +48,7 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
+    use std::time::Duration;
 
     use futures::FutureExt;
 
@@ -66,5 +75,21 @@ mod tests {
         release.send(()).unwrap();
         next.await.unwrap();
         directory.check().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn check_does_not_wait_for_one_that_is_not_polled() {
+        let directory = Directory::new(PathBuf::from("/"));
+        let (release, hang) = mpsc::channel::<()>();
+        let mut first = Box::pin(directory.check_with(move || hang.recv().is_ok()));
+        assert!((&mut first).now_or_never().is_none());
+        let mut not_polled = Box::pin(directory.check());
+        assert!((&mut not_polled).now_or_never().is_none());
+        let mut last = Box::pin(directory.check());
+        assert!((&mut last).now_or_never().is_none());
+        release.send(()).unwrap();
+        tokio::time::timeout(Duration::from_secs(60), last).await.unwrap().unwrap();
+        not_polled.await.unwrap();
+        first.await.unwrap();
     }
 }

@@ -37,6 +37,11 @@ impl TierLocation {
         Inventory::open(&self.location, self.timeout.get()).context("--tier")
     }
 
+    /// Where it is.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
     /// A failure to use the tier, for the user.
     pub fn failure(&self) -> String {
         failure(&self.location)

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use media_cache_maintenance::EntryFilter;
 use media_cache_tier::Inventory;
 
 use crate::config::UsageError;
@@ -20,6 +21,9 @@ pub struct Rm {
     urls: Vec<String>,
     #[command(flatten)]
     selection: Selection,
+    /// Confirm the removal of all entries
+    #[arg(long, requires = "all")]
+    yes: bool,
     #[command(flatten)]
     key_rules: KeyRuleOptions,
     #[command(flatten)]
@@ -28,11 +32,16 @@ pub struct Rm {
 
 impl Rm {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let Self { urls, selection, key_rules, tier } = self;
+        let Self { urls, selection, yes, key_rules, tier } = self;
         let filter = selection.filter();
         if urls.is_empty() == filter.is_none() {
             return Err(UsageError::new("name either URLs, or one of --host, --prefix and --all".into()).into());
         }
+        anyhow::ensure!(
+            !matches!(filter, Some(EntryFilter::All)) || yes,
+            "this would remove all entries in {}, also for other services; add --yes to confirm",
+            tier.tier.location()
+        );
         let inventory = tier.tier.open()?;
         let removed = match &filter {
             Some(filter) => inventory.remove_matching(filter).await.map_err(Into::into),
@@ -49,7 +58,7 @@ async fn remove(inventory: &Inventory, urls: &[String], key_rules: &KeyRuleOptio
     for url in urls {
         match inventory.remove(key_rules.digest(url)).await? {
             true => removed += 1,
-            false => output::problem(format_args!("{url} is not there")),
+            false => output::problem(format_args!("nothing is stored for {url} in the second tier")),
         }
     }
     Ok(removed)

@@ -98,12 +98,15 @@ impl TraceOptions {
         self.export().err()
     }
 
-    /// Logs that a variable turns traces off, if one does.
+    /// Logs where traces are sent, or that a variable turns them off, if they are configured.
     pub fn log(&self) {
-        if self.otlp_endpoint.is_some()
-            && let Some(variable) = turned_off_by()
-        {
-            tracing::info!("traces are off: {variable}");
+        if self.otlp_endpoint.is_none() {
+            return;
+        }
+        match (turned_off_by(), self.export()) {
+            (Some(variable), _) => tracing::info!("traces are off: {variable}"),
+            (None, Ok(Some(Export { url, sampler, .. }))) => tracing::info!(sampler = ?sampler, "traces are sent to {url}"),
+            (None, _) => {}
         }
     }
 
