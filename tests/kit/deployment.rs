@@ -1,7 +1,7 @@
 //! docs/deployment.md, from nothing to a service behind nginx with Prometheus: its commands run in a copy of this machine that systemd boots.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use media_cache_test_skip as skip;
@@ -24,7 +24,7 @@ mount -t tmpfs tmpfs "$0"
 mkdir "$0/changes" "$0/work" "$0/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$0/changes,workdir=$0/work" "$0/root"
 cp "$1/kit.service" "$0/root/etc/systemd/system/"
-exec systemd-nspawn --quiet --keep-unit --register=no --private-network --directory "$0/root" --bind "$1:/run/kit" \
+exec systemd-nspawn --quiet --keep-unit --register=no --private-network --directory "$0/root" --bind "$1:/run/kit" --bind-ro "$2:/run/repository" \
     --boot systemd.unit=kit.service systemd.mask=systemd-networkd-wait-online.service systemd.mask=NetworkManager-wait-online.service
 "#;
 
@@ -139,6 +139,16 @@ fn skips() -> bool {
     skip::unless(is_root, "root") || package::PROGRAMS.into_iter().chain(PROGRAMS).any(skip::unless_installed)
 }
 
+/// The repository.
+fn repository() -> PathBuf {
+    workspace_path("").canonicalize().unwrap()
+}
+
+/// Where a file of the repository is in the container, whose `/tmp`, for example, is another one.
+fn in_container(file: &Path) -> PathBuf {
+    Path::new("/run/repository").join(file.canonicalize().unwrap().strip_prefix(repository()).unwrap())
+}
+
 /// Runs a script in the container, in which the files of `shared` are in `/run/kit`.
 fn boot(directory: &Path, script: &str) {
     let [mount, shared] = ["mount", "shared"].map(|name| directory.join(name));
@@ -148,7 +158,7 @@ fn boot(directory: &Path, script: &str) {
         fs::write(shared.join(name), text).unwrap();
     }
     let mut boot = Command::new("timeout");
-    boot.args(["150", "unshare", "--mount", "sh", "-euc", BOOT]).arg(&mount).arg(&shared).stdin(Stdio::null());
+    boot.args(["150", "unshare", "--mount", "sh", "-euc", BOOT]).arg(&mount).arg(&shared).arg(repository()).stdin(Stdio::null());
     let printed = CommandOutput::from(boot.output().unwrap());
     let log = fs::read_to_string(shared.join("log")).unwrap_or_else(|error| panic!("{error}: {printed:?}"));
     assert!(log.ends_with("passed\n"), "{log}");
@@ -173,8 +183,7 @@ fn commands_of_the_page_lead_to_a_service_behind_nginx_with_metrics() {
     fs::write(shared.join("prometheus.yml"), format!("global:\n  scrape_interval: 1s\n{scrape}")).unwrap();
     fs::write(shared.join("media-cache.conf"), reverse_proxy()).unwrap();
     let [install, _, rest, https] = commands();
-    let repository = workspace_path("").canonicalize().unwrap();
-    let enter = format!("cd {}\nPACKAGE={}/{package}", repository.display(), files.display());
+    let enter = format!("cd /run/repository\nPACKAGE={}", in_container(&files.join(package)).display());
     boot(
         directory.path(),
         &format!("{enter}\n{BEFORE}\n{install}\ncd /root\n{ALLOW_ORIGIN}\n{rest}\n{AFTER}\n{BEFORE_HTTPS}\n{https}\n{AFTER_HTTPS}"),
@@ -190,5 +199,8 @@ fn files_of_the_archive_are_installed_by_the_commands_of_the_page() {
     let directory = tempfile::tempdir().unwrap();
     let [_, install, ..] = commands();
     let start = "systemctl start media-cache\ncurl -fsS --retry 20 http://127.0.0.1:8080/readyz\necho passed";
-    boot(directory.path(), &format!("cp {}/media-cache-*-linux.tar.xz /root\ncd /root\n{install}\n{start}", files.display()));
+    boot(
+        directory.path(),
+        &format!("cp {}/media-cache-*-linux.tar.xz /root\ncd /root\n{install}\n{start}", in_container(files).display()),
+    );
 }

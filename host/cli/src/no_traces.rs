@@ -18,7 +18,7 @@ pub struct TraceOptions {
     otlp_endpoint: Option<String>,
     /// Not available: this program was built without the feature `opentelemetry`
     #[arg(long, value_name = "FRACTION", hide = true)]
-    trace_ratio: Option<String>,
+    trace_ratio: Option<f64>,
 }
 
 impl TraceOptions {
@@ -35,8 +35,8 @@ impl TraceOptions {
 
     /// That an option is set, if one is.
     pub fn problem(&self) -> Option<anyhow::Error> {
-        let named = [(&self.otlp_endpoint, "otlp-endpoint"), (&self.trace_ratio, "trace-ratio")];
-        let (_, name) = named.into_iter().find(|(value, _)| value.is_some())?;
+        let named = [(self.otlp_endpoint.is_some(), "otlp-endpoint"), (self.trace_ratio.is_some(), "trace-ratio")];
+        let (_, name) = named.into_iter().find(|(is_set, _)| *is_set)?;
         Some(anyhow::anyhow!("--{name} cannot be used, because this program was built without the feature `opentelemetry`"))
     }
 }

@@ -10,9 +10,10 @@ use crate::config::reloadable::RELOADABLE;
 use crate::config::resolve::service;
 
 /// The units of numbers, by the names of their values in help texts.
-const UNITS: [(&str, &str); 10] = [
+const UNITS: [(&str, &str); 11] = [
     ("BYTES", "bytes"),
     ("BYTES/S", "bytes per second"),
+    ("FRACTION", "fraction"),
     ("KB", "KiB"),
     ("MB", "MiB"),
     ("MILLIONS", "millions of pixels"),

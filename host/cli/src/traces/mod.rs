@@ -31,7 +31,7 @@ use crate::traces::batches::Batches;
 use crate::traces::client::CollectorClient;
 use crate::traces::endpoint::{OtlpEndpoint, variable};
 use crate::traces::export::{BoundedProcessor, CountedExporter, ExportState};
-use crate::traces::sampling::{Ratio, sampler};
+use crate::traces::sampling::{ratio, sampler};
 use crate::traces::tracer::OtlpTracer;
 
 /// The name of the service in traces, unless the environment has another.
@@ -47,8 +47,8 @@ pub struct TraceOptions {
     otlp_endpoint: Option<OtlpEndpoint>,
     /// The fraction of requests that are traced, from 0 to 1; a request with a `traceparent` is traced if the sampled flag in it is set. By
     /// default, OTEL_TRACES_SAMPLER applies, or else 0.01
-    #[arg(long, value_name = "FRACTION")]
-    trace_ratio: Option<Ratio>,
+    #[arg(long, value_name = "FRACTION", value_parser = ratio)]
+    trace_ratio: Option<f64>,
 }
 
 /// What is exported, and where.
