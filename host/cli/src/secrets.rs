@@ -1,4 +1,4 @@
-//! Files with keys and tokens.
+//! Files with keys, tokens and certificates.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +8,7 @@ use anyhow::Context;
 use media_cache::{Pipes, read_small_file};
 use media_cache_server::{AdminTokens, CamoKeys, SigningKeys, WeakSecret};
 
-/// The maximum size of a file with secrets, in bytes. A larger file must be the wrong one.
+/// The maximum size of a file with secrets or certificates, in bytes. A larger file must be the wrong one.
 const LARGEST: u64 = 1 << 20;
 
 /// The keys in files, in order.
@@ -65,16 +65,23 @@ pub fn text(file: &Path) -> std::io::Result<String> {
     String::from_utf8(text).map_err(|_| std::io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
+/// The content of a file. If the file is too large, the error ends with `conclusion`.
+///
+/// # Errors
+/// Returns an error with a message for the user.
+pub fn content(file: &Path, conclusion: &str) -> anyhow::Result<Vec<u8>> {
+    let name = file.display();
+    match read_small_file(file, LARGEST, Pipes::Accepted) {
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => anyhow::bail!("{name} has more than {LARGEST} bytes{conclusion}"),
+        content => content.with_context(|| format!("cannot read {name}")),
+    }
+}
+
 /// The secrets in a file, one per line. Empty lines, lines that begin with `#`, and whitespace at both ends of a line are ignored.
 fn read(file: &Path, check: impl Fn(&[u8]) -> Result<(), WeakSecret>) -> anyhow::Result<Vec<Vec<u8>>> {
     let name = file.display();
     warn_if_others_read(file);
-    let text = match read_small_file(file, LARGEST, Pipes::Accepted) {
-        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
-            anyhow::bail!("{name} has more than {LARGEST} bytes; it must have a key or a token on each line")
-        }
-        text => text.with_context(|| format!("cannot read {name}"))?,
-    };
+    let text = content(file, "; it must have a key or a token on each line")?;
     let mut secrets = Vec::new();
     for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
         let line = line.trim_ascii();

@@ -1,13 +1,11 @@
 //! TLS for clients: the certificate of the service and its key.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use clap::Args;
-use media_cache::{Pipes, read_small_file};
 use media_cache_server::{Certificate, SharedTls};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
@@ -18,10 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore, ServerConfig};
 
-use crate::secrets::warn_if_others_read;
-
-/// The maximum size of a file with a certificate or a key, in bytes. A larger file must be the wrong one.
-const LARGEST: u64 = 1 << 20;
+use crate::secrets::{content, warn_if_others_read};
 
 /// The options of `serve` for TLS.
 #[derive(Args)]
@@ -139,12 +134,7 @@ fn pem_problem(error: &pem::Error) -> &'static str {
 }
 
 fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    match read_small_file(file, LARGEST, Pipes::Accepted) {
-        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
-            anyhow::bail!("{} has more than {LARGEST} bytes, so it is neither a certificate nor a key", file.display())
-        }
-        read => read.with_context(|| format!("cannot read {}", file.display())),
-    }
+    content(file, ", so it is neither a certificate nor a key")
 }
 
 /// Why a certificate and a key cannot be used.
