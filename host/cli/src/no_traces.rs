@@ -31,7 +31,7 @@ impl TraceOptions {
     }
 
     /// Nothing to log.
-    pub fn log(&self) {}
+    pub fn log(&self, _traces: Option<&Traces>) {}
 
     /// That an option is set, if one is.
     pub fn problem(&self) -> Option<anyhow::Error> {

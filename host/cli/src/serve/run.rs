@@ -72,7 +72,7 @@ impl Serve {
     ) -> anyhow::Result<ExitCode> {
         let traces = self.traces.start()?;
         let log = self.logging.start(traces.as_ref().map(Traces::layer))?;
-        self.traces.log();
+        self.traces.log(traces.as_ref());
         let (times, times_now) = watch::channel(self.shutdown);
         // Signals are handled from here on, so that none is lost while the cache is loading.
         let mut signals = Signals::handle(times_now, log.writer.clone())?;

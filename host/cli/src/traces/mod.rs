@@ -61,6 +61,7 @@ struct Export {
 
 /// The tracing of a service.
 pub struct Traces {
+    url: Url,
     provider: SdkTracerProvider,
     tracer: Arc<OtlpTracer>,
     state: Arc<ExportState>,
@@ -90,7 +91,7 @@ impl TraceOptions {
             // The decision about a request is made before it has a span.
             .with_sampler(Sampler::AlwaysOn)
             .build();
-        Ok(Some(Traces { provider, tracer: Arc::new(OtlpTracer::new(sampler)), state }))
+        Ok(Some(Traces { url, provider, tracer: Arc::new(OtlpTracer::new(sampler)), state }))
     }
 
     /// The problem that would keep a service from starting, if there is one.
@@ -99,13 +100,10 @@ impl TraceOptions {
     }
 
     /// Logs where traces are sent, or that a variable turns them off, if they are configured.
-    pub fn log(&self) {
-        if self.otlp_endpoint.is_none() {
-            return;
-        }
-        match (turned_off_by(), self.export()) {
-            (Some(variable), _) => tracing::info!("traces are off: {variable}"),
-            (None, Ok(Some(Export { url, sampler, .. }))) => tracing::info!(sampler = ?sampler, "traces are sent to {url}"),
+    pub fn log(&self, traces: Option<&Traces>) {
+        match (traces, turned_off_by()) {
+            (Some(Traces { url, tracer, .. }), _) => tracing::info!(sampler = ?tracer.sampler(), "traces are sent to {url}"),
+            (None, Some(variable)) if self.otlp_endpoint.is_some() => tracing::info!("traces are off: {variable}"),
             (None, _) => {}
         }
     }

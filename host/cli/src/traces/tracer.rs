@@ -24,6 +24,11 @@ impl OtlpTracer {
         Self { sampler, propagator: TraceContextPropagator::new(), ids: RandomIdGenerator::default() }
     }
 
+    /// What it decides by.
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
+    }
+
     /// The context that a client sent, if it is valid.
     fn parent(&self, parent: TraceParent<'_>) -> Option<Context> {
         parent.traceparent?;
