@@ -198,11 +198,7 @@ async fn response_that_ends_early_is_counted_by_reason() {
     let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--max-memory-items", "0"]).await;
     let picture = [b"\x89PNG\r\n\x1a\n".as_slice(), &noise(1, 8 << 20)].concat();
-    origin.send_head("image/png", Some(picture.len() + 1));
-    origin.send(picture.clone());
-    let response = soon(service.media_request(Method::GET, &origin.url("/a.png")).send()).await.unwrap();
-    origin.close();
-    assert!(soon(response.bytes()).await.is_err());
+    origin.cut_off(&service, "image/png", &picture).await;
     soon(async { while incomplete(&service, "failed").await != 1.0 {} }).await;
     // Responses of the hit lane and of the router are counted when they are abandoned; complete responses and those to HEAD are not.
     assert_eq!(service.put(NOWHERE, "image/png", picture).await.status, 201);

@@ -375,11 +375,7 @@ async fn response_that_is_cut_off_has_an_error_type() {
     let (origin, dir, collector) = (FedOrigin::start().await, ServiceDirectory::create(), OtlpCollector::start().await);
     let service = traced(&dir, &collector, &[ALL, &["--max-memory-items", "0"]].concat()).await;
     let picture = [b"\x89PNG\r\n\x1a\n".as_slice(), &noise(1, 8 << 20)].concat();
-    origin.send_head("image/png", Some(picture.len() + 1));
-    origin.send(picture.clone());
-    let response = soon(service.media_request(Method::GET, &origin.url("/a.png")).send()).await.unwrap();
-    origin.close();
-    assert!(soon(response.bytes()).await.is_err());
+    origin.cut_off(&service, "image/png", &picture).await;
     let end = |span: &Span| (span.attribute("error.type").to_owned(), span.status.clone());
     let unreadable = collector.span("GET /media").await;
     assert_eq!((end(&unreadable), unreadable.attribute("http.response.status_code")), (("failed".into(), "Error".into()), "200"));

@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http::Method;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::raw_http::read_head;
+use crate::service_process::Service;
+use crate::soon::soon;
 
 /// Bytes to send. `None` ends the connection.
 type Fed = Option<Vec<u8>>;
@@ -59,6 +62,15 @@ impl FedOrigin {
     /// Ends the connection.
     pub fn close(&self) {
         self.feed.send(None).unwrap();
+    }
+
+    /// Serves media to a client of a service, without its last byte, and waits until the response has ended early.
+    pub async fn cut_off(&self, service: &Service, mimetype: &str, media: &[u8]) {
+        self.send_head(mimetype, Some(media.len() + 1));
+        self.send(media);
+        let response = soon(service.media_request(Method::GET, &self.url("/a.png")).send()).await.unwrap();
+        self.close();
+        assert!(soon(response.bytes()).await.is_err());
     }
 
     /// The number of requests so far.
